@@ -1,0 +1,93 @@
+//! What can go wrong in this crate, for callers that turn it into an exit code, a status or a hint.
+
+use jiff::Timestamp;
+
+/// An operation on a key, a certificate or a manifest failed. No variant carries a byte of a value or of a key.
+///
+/// Failures of single items of a SealedSecret are [`crate::sealed::Failure`]s, because the other items may still open.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system gave no random bytes.
+    #[error("draw random bytes from the operating system")]
+    RandomGenerator,
+    /// The public-key operation failed.
+    #[error("seal a value")]
+    Seal,
+    /// Key or certificate generation failed.
+    #[error("generate a sealing key")]
+    KeyGeneration,
+    /// A PEM file is cut or garbled.
+    #[error("malformed PEM block where a {what} should be")]
+    MalformedPem {
+        /// What was looked for.
+        what: &'static str,
+    },
+    /// No `CERTIFICATE` block. The wording is what scripts match.
+    #[error("data does not contain any valid RSA or ECDSA certificates")]
+    NoCertificate {
+        /// There is a bare `PUBLIC KEY` block, which is not accepted.
+        only_public_key: bool,
+    },
+    /// The certificate does not parse as X.509.
+    #[error("malformed X.509 certificate")]
+    MalformedCertificate,
+    /// The certificate holds a key of another algorithm. The beginning is what scripts match.
+    #[error("expected RSA public key but found a key of another algorithm")]
+    CertificateKeyNotRsa,
+    /// The certificate's validity has ended. The wording is kubeseal's.
+    #[error("failed to encrypt using an expired certificate on {}", go_date(*.not_after))]
+    CertificateExpired {
+        /// End of validity.
+        not_after: Timestamp,
+    },
+    /// No private key in the PEM data.
+    #[error("no unencrypted RSA private key found")]
+    NoPrivateKey,
+    /// The private key is of another algorithm.
+    #[error("the private key is not an RSA key")]
+    PrivateKeyNotRsa,
+    /// The private key does not parse, or its parts contradict each other.
+    #[error("malformed RSA private key")]
+    MalformedPrivateKey,
+    /// The modulus is too small or too large.
+    #[error("RSA keys of {bits} bits are not supported: use 2048, 3072, 4096 or 8192")]
+    RsaKeySize {
+        /// Size of the modulus.
+        bits: usize,
+    },
+    /// Text that should be `SHA256:` and 43 characters of base64 is not.
+    #[error("not a key fingerprint: expected SHA256: and 43 characters of base64")]
+    NotAFingerprint,
+    /// A key Secret has no usable item.
+    #[error("the key Secret has no item `{item}`")]
+    KeyItemMissing {
+        /// The item that is needed.
+        item: &'static str,
+    },
+    /// An item of a key Secret is not base64.
+    #[error("item `{item}` of the key Secret: {source}")]
+    KeyItemNotBase64 {
+        /// The item.
+        item: &'static str,
+        /// Where it stops being base64.
+        source: crate::go_base64::InvalidBase64,
+    },
+    /// Certificate and private key of one key Secret do not belong together.
+    #[error("the certificate does not belong to the private key")]
+    KeyPairMismatch,
+    /// The document is not a SealedSecret that can be worked on.
+    #[error("not a SealedSecret: {reason}")]
+    NotASealedSecret {
+        /// What is wrong with it, without any value.
+        reason: String,
+    },
+    /// A YAML or JSON text does not parse.
+    #[error(transparent)]
+    Yaml(#[from] bulla_yaml::Error),
+}
+
+/// `January 2, 2006`, the layout of kubeseal's message.
+fn go_date(time: Timestamp) -> String {
+    time.to_zoned(jiff::tz::TimeZone::UTC).strftime("%B %-d, %Y").to_string()
+}

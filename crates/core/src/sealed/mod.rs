@@ -1,0 +1,55 @@
+//! The SealedSecret format, as Bitnami Sealed Secrets v0.40.0 reads and writes it.
+//!
+//! A SealedSecret carries one independent ciphertext per item of a Secret ([`Envelope`]), sealed with the public key of a
+//! cluster ([`SealingCertificate`]) for a [`Scope`]. Whoever holds the private keys ([`KeyRing`]) gets the items back.
+//!
+//! Towards sealing: [`PlainSecret`] (from a manifest) -> [`seal`](PlainSecret::seal) -> [`SealedSecret`] -> manifest.
+//! Towards the cluster: [`SealedSecret`] (from a manifest or the API) -> [`unseal`] -> [`UnsealedSecret`], the only
+//! type from which a Secret can be written, and [`unseal`] its only constructor.
+//!
+//! What does not live here: fetching certificates, watching clusters, choosing files. Sources of behaviour are cited as
+//! "sealed-secrets 4.1": part 4.1 of the project's specification of that tool.
+
+mod certificate;
+mod envelope;
+mod failure;
+mod generate;
+mod item_errors;
+mod key_backup;
+mod key_ring;
+mod object;
+mod plain;
+mod predict;
+mod private_key;
+mod scope;
+mod unseal;
+mod write;
+
+pub use certificate::{Fingerprint, SealingCertificate};
+pub use envelope::{Envelope, seal_value};
+pub use failure::{Failure, FailureClass};
+pub use generate::{GeneratedKey, KeySize, NewKey, generate_key};
+pub use item_errors::ItemErrors;
+pub use key_backup::{BackupReport, KeySecret, SkippedKey, read_key_backup, read_key_secret};
+pub use key_ring::{KeyRing, ObjectHints, OpenedValue, RingKey};
+pub use object::{Item, SealedSecret, Template};
+pub use plain::{Converted, PlainSecret, PlainSecretError, Problem};
+pub use private_key::SealingKey;
+pub use scope::{Scope, ScopeMismatch};
+pub use unseal::{UnsealError, UnsealOptions, UnsealedSecret, unseal};
+pub use write::OwnerReference;
+
+/// The API version of SealedSecret objects.
+pub const API_VERSION: &str = "bitnami.com/v1alpha1";
+/// The kind of SealedSecret objects.
+pub const KIND: &str = "SealedSecret";
+/// The label that marks a Secret as a sealing key; only its value [`KEY_ACTIVE`] counts.
+pub const KEY_LABEL: &str = "sealedsecrets.bitnami.com/sealed-secrets-key";
+/// The value of [`KEY_LABEL`] with which a key is loaded.
+pub const KEY_ACTIVE: &str = "active";
+/// On the live Secret: the controller may take over a Secret that it does not own. Read by the planner.
+pub const MANAGED_ANNOTATION: &str = "sealedsecrets.bitnami.com/managed";
+/// On the live Secret: merge into the Secret instead of replacing it.
+pub const PATCH_ANNOTATION: &str = "sealedsecrets.bitnami.com/patch";
+/// In the template: leave ownerReferences alone.
+pub const SKIP_OWNER_ANNOTATION: &str = "sealedsecrets.bitnami.com/skip-set-owner-references";
