@@ -1,1 +1,26 @@
-//! stub
+//! The in-cluster controller of bulla: sealed objects in, native Kubernetes Secrets out.
+//!
+//! ```text
+//! watch -> observe -> desired (dialect) -> plan (pure) -> apply -> report
+//! ```
+//!
+//! What lives here: the watches and what is known of the cluster, the work queue, the rules for writing a Secret, status,
+//! events, metrics, the sealing keys and the HTTP endpoints. What does not: the sealing format (`bulla_core::sealed`), flags,
+//! and how a cluster is found; [`Controller::new`] takes a client, which may as well be an in-process API server.
+//!
+//! The controller works under the rights that Sealed Secrets' own manifests grant (sealed-secrets 14.2): it lists and watches
+//! metadata of Secrets, reads single Secrets, writes with POST and PUT, and never deletes or patches anything.
+//!
+//! Nothing here gives up: a failure is retried with capped exponential backoff until it is mended, and what may mend it
+//! (a new key, a deleted blocker, an edited object) wakes just the objects that it concerns.
+
+mod config;
+mod controller;
+mod error;
+
+pub use config::{Config, parse_listen_address};
+pub use controller::{Addresses, Controller, Handle};
+pub use error::Error;
+
+/// The CustomResourceDefinition of SealedSecret, identical in meaning to upstream's (sealed-secrets 3), as YAML.
+pub const CRD_YAML: &str = include_str!("../../../deploy/crd/sealedsecret.yaml");
