@@ -1,5 +1,6 @@
 //! What holds for every value, scope and key size: it opens where it was sealed for, and nowhere else, and not when a bit
 //! has changed.
+#![allow(clippy::unwrap_used, reason = "a test fails with what it got")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! What kubeseal v0.40.0 and the upstream controller sealed opens, and what they refuse is refused with their words.
+#![allow(clippy::unwrap_used, reason = "a test fails with what it got")]
 
 mod support;
 

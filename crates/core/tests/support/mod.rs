@@ -1,5 +1,5 @@
 //! Keys, certificates and documents from `tests/vectors`.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test binary uses its own part")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
