@@ -1,0 +1,166 @@
+//! The cluster as its owner sees it: options, services, counters.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::clock;
+use crate::crud;
+use crate::error::Error;
+use crate::object::metadata_text;
+use crate::request::Target;
+use crate::resource::built_in;
+use crate::service::DevClusterService;
+use crate::status::Answer;
+use crate::store::Store;
+
+const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
+
+/// How a [`DevCluster`] starts out. The default is right for most tests.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// CustomResourceDefinitions (`apiextensions.k8s.io/v1`, as JSON) that are there from the start.
+    pub crds: Vec<Value>,
+    /// How many changes of each resource are remembered: for watches that resume, watchers that lag behind, and the
+    /// later pages of a list. What is older is answered with 410. Each remembered change may keep one old version of
+    /// an object in memory.
+    pub history: usize,
+    /// How often a watch that allows bookmarks gets one.
+    pub bookmark_interval: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { crds: Vec::new(), history: 4096, bookmark_interval: Duration::from_secs(60) }
+    }
+}
+
+/// A Kubernetes API server in memory. Cheap to clone; all clones are the same cluster.
+#[derive(Clone)]
+pub struct DevCluster {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// What the services and the server share.
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) token: String,
+    pub(crate) bookmark_interval: Duration,
+    /// True once open watches should end.
+    pub(crate) shutdown: watch::Sender<bool>,
+    requests: Mutex<BTreeMap<(&'static str, String), u64>>,
+}
+
+impl Inner {
+    pub(crate) fn count(&self, verb: &'static str, resource: String) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        *requests.entry((verb, resource)).or_default() += 1;
+    }
+}
+
+impl DevCluster {
+    /// Starts a cluster with the namespaces of a new one and the CustomResourceDefinitions of `options`.
+    ///
+    /// # Errors
+    /// A definition that the API would refuse, or no random bytes for the token.
+    pub fn new(options: Options) -> Result<Self, Error> {
+        let token = clock::random::<32>().map_err(|_| Error::GenerateToken)?;
+        let token = token.iter().map(|byte| format!("{byte:02x}")).collect();
+        let inner = Inner {
+            store: Store::new(options.history, built_in()),
+            token,
+            bookmark_interval: options.bookmark_interval.max(Duration::from_millis(1)),
+            shutdown: watch::channel(false).0,
+            requests: Mutex::new(BTreeMap::new()),
+        };
+        let cluster = Self { inner: Arc::new(inner) };
+        for name in NAMESPACES {
+            let namespace = serde_json::json!({ "metadata": { "name": name } });
+            cluster.load("", "namespaces", namespace).map_err(|_| Error::GenerateToken)?;
+        }
+        for definition in options.crds {
+            let name = definition["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+            cluster
+                .load("apiextensions.k8s.io", "customresourcedefinitions", definition)
+                .map_err(|failure| Error::LoadDefinition { name, reason: failure.message })?;
+        }
+        Ok(cluster)
+    }
+
+    /// The API, for callers that pass the token of [`Self::token`] with each request.
+    pub fn service(&self) -> DevClusterService {
+        DevClusterService::new(Arc::clone(&self.inner), false)
+    }
+
+    /// The API without authentication: for callers in this process, such as `kube::Client::new`.
+    pub fn trusted_service(&self) -> DevClusterService {
+        DevClusterService::new(Arc::clone(&self.inner), true)
+    }
+
+    /// The bearer token that [`Self::service`] and a [`Server`](crate::Server) demand.
+    pub fn token(&self) -> &str {
+        &self.inner.token
+    }
+
+    /// How many requests of each kind were made so far; the difference of two counts tells what some work cost.
+    pub fn requests(&self) -> RequestCounts {
+        RequestCounts(self.inner.requests.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    /// Forgets all history, as etcd's compaction does: a list or watch from an earlier resource version gets 410.
+    pub fn compact(&self) {
+        self.inner.store.write().compact();
+    }
+
+    fn load(&self, group: &str, plural: &str, object: Value) -> Answer<()> {
+        let mut state = self.inner.store.write();
+        let resource = state.resource(group, plural).cloned().ok_or_else(crate::status::Failure::no_such_path)?;
+        let Value::Object(object) = object else {
+            return Err(crate::status::Failure::bad_request("it must be a JSON object"));
+        };
+        let name = metadata_text(&object, "name").to_owned();
+        let target = Target { resource, version: "v1".to_owned(), namespace: String::new(), name, status: false };
+        crud::create(&mut state, &target, object, false).map(drop)
+    }
+}
+
+impl fmt::Debug for DevCluster {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("DevCluster").finish_non_exhaustive()
+    }
+}
+
+/// Counts of requests by verb and resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestCounts(BTreeMap<(&'static str, String), u64>);
+
+impl RequestCounts {
+    /// Requests with `verb` (`get`, `list`, `watch`, `create`, `update`, `patch`, `delete`, `deletecollection`) on
+    /// `resource` (`secrets`, `sealedsecrets.bitnami.com`, `sealedsecrets.bitnami.com/status`).
+    pub fn of(&self, verb: &str, resource: &str) -> u64 {
+        self.iter().filter(|(v, r, _)| *v == verb && *r == resource).map(|(.., count)| count).sum()
+    }
+
+    /// Requests that could change something, on all resources.
+    pub fn writes(&self) -> u64 {
+        self.iter().filter(|(verb, ..)| !matches!(*verb, "get" | "list" | "watch")).map(|(.., count)| count).sum()
+    }
+
+    /// All counts: verb, resource, number.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str, u64)> {
+        self.0.iter().map(|((verb, resource), count)| (*verb, resource.as_str(), *count))
+    }
+
+    /// What was added since `earlier`.
+    pub fn since(&self, earlier: &Self) -> Self {
+        let added = self.0.iter().filter_map(|(key, count)| {
+            let new = count - earlier.0.get(key).copied().unwrap_or(0).min(*count);
+            (new > 0).then(|| (key.clone(), new))
+        });
+        Self(added.collect())
+    }
+}

@@ -1,0 +1,212 @@
+//! What a request asks for, parsed once: query parameters, the accepted representation, and the target of a path.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::header::ACCEPT;
+
+use crate::resource::Resource;
+use crate::status::{Answer, Failure, FieldError};
+
+/// The query parameters, decoded.
+#[derive(Debug, Default)]
+pub(crate) struct Query(Vec<(String, String)>);
+
+impl Query {
+    pub(crate) fn parse(text: &str) -> Answer<Self> {
+        text.split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                Ok((decode(&name.replace('+', " "))?, decode(&value.replace('+', " "))?))
+            })
+            .collect::<Answer<_>>()
+            .map(Self)
+    }
+
+    /// The value of a parameter; "" is as good as absent for the API server.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
+    /// Go's idea of a flag in a query: present, and not `false` or `0`.
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        self.0.iter().any(|(key, value)| key == name && !matches!(value.to_ascii_lowercase().as_str(), "false" | "0"))
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(key, _)| key == name)
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Answer<Option<u64>> {
+        match self.text(name) {
+            "" => Ok(None),
+            text => text.parse().map(Some).map_err(|_| Failure::bad_request(format!("{name} must be a whole number"))),
+        }
+    }
+
+    /// Whether nothing is to be stored; any other `dryRun` than `All` is refused.
+    pub(crate) fn dry_run(&self) -> Answer<bool> {
+        dry_run(self.0.iter().filter(|(key, _)| key == "dryRun").map(|(_, value)| value.as_str()))
+    }
+}
+
+/// Reads the values of `dryRun`, from a query or from DeleteOptions.
+pub(crate) fn dry_run<'a>(values: impl Iterator<Item = &'a str>) -> Answer<bool> {
+    let mut asked = false;
+    for value in values {
+        if value != "All" {
+            let about = crate::status::About { group: "meta.k8s.io", plural: "", kind: "CreateOptions", name: "" };
+            return Err(Failure::invalid(about, vec![FieldError::unsupported("dryRun", value, &["All"])]));
+        }
+        asked = true;
+    }
+    Ok(asked)
+}
+
+/// Undoes percent-encoding.
+pub(crate) fn decode(text: &str) -> Answer<String> {
+    if !text.contains('%') {
+        return Ok(text.to_owned());
+    }
+    let wrong = || Failure::bad_request("the URL is not valid: wrong percent-encoding");
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        let mut digit = || bytes.next().and_then(|byte| char::from(byte).to_digit(16)).ok_or_else(wrong);
+        let value = digit()? * 16 + digit()?;
+        out.push(u8::try_from(value).map_err(|_| wrong())?);
+    }
+    String::from_utf8(out).map_err(|_| wrong())
+}
+
+/// What the caller wants objects to look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// As they are.
+    Full,
+    /// PartialObjectMetadata and PartialObjectMetadataList.
+    Metadata,
+    /// Aggregated discovery, in the given version of `apidiscovery.k8s.io`.
+    Discovery(&'static str),
+}
+
+/// The first acceptable representation in the `Accept` headers. Tables and protobuf are passed over.
+pub(crate) fn shape(headers: &HeaderMap, discovery: bool) -> Answer<Shape> {
+    let mut any = false;
+    for header in headers.get_all(ACCEPT) {
+        let Ok(header) = header.to_str() else { continue };
+        for range in header.split(',') {
+            any = true;
+            if let Some(shape) = shape_of(range, discovery) {
+                return Ok(shape);
+            }
+        }
+    }
+    if any { Err(Failure::not_acceptable()) } else { Ok(Shape::Full) }
+}
+
+fn shape_of(range: &str, discovery: bool) -> Option<Shape> {
+    let mut parts = range.split(';').map(str::trim);
+    if !matches!(parts.next()?, "application/json" | "application/*" | "*/*" | "*") {
+        return None;
+    }
+    let (mut kind, mut group, mut version) = ("", "", "");
+    for part in parts {
+        match part.split_once('=') {
+            Some(("as", value)) => kind = value,
+            Some(("g", value)) => group = value,
+            Some(("v", value)) => version = value,
+            Some(("q", value)) if value.trim_end_matches('0') == "0." || value == "0" => return None,
+            _ => (),
+        }
+    }
+    match (kind, group, version) {
+        ("", ..) => Some(Shape::Full),
+        ("PartialObjectMetadata" | "PartialObjectMetadataList", "meta.k8s.io", "v1") if !discovery => {
+            Some(Shape::Metadata)
+        }
+        ("APIGroupDiscoveryList", "apidiscovery.k8s.io", "v2") if discovery => Some(Shape::Discovery("v2")),
+        ("APIGroupDiscoveryList", "apidiscovery.k8s.io", "v2beta1") if discovery => Some(Shape::Discovery("v2beta1")),
+        _ => None,
+    }
+}
+
+/// The resource, collection or object that a path names.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) version: String,
+    /// "" for cluster-scoped resources, and for all namespaces.
+    pub(crate) namespace: String,
+    /// "" for a collection.
+    pub(crate) name: String,
+    /// The path ends in `/status`.
+    pub(crate) status: bool,
+}
+
+impl Target {
+    pub(crate) fn id(&self) -> String {
+        self.resource.id()
+    }
+
+    pub(crate) fn key(&self) -> crate::object::Key {
+        crate::object::Key::new(&self.namespace, &self.name)
+    }
+
+    pub(crate) fn about(&self) -> crate::status::About<'_> {
+        self.resource.about(&self.name)
+    }
+
+    pub(crate) fn api_version(&self) -> String {
+        self.resource.api_version(&self.version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn accepted(header: &'static str, discovery: bool) -> Result<Shape, u16> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static(header));
+        shape(&headers, discovery).map_err(|failure| failure.code)
+    }
+
+    #[test]
+    fn the_first_acceptable_representation_is_chosen() {
+        assert_eq!(accepted("application/json", false), Ok(Shape::Full));
+        assert_eq!(accepted("*/*", false), Ok(Shape::Full));
+        assert_eq!(accepted("application/vnd.kubernetes.protobuf,application/json", false), Ok(Shape::Full));
+        assert_eq!(accepted("application/vnd.kubernetes.protobuf", false), Err(406));
+        assert_eq!(accepted("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", false), Ok(Shape::Full));
+        assert_eq!(
+            accepted("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", false),
+            Ok(Shape::Metadata)
+        );
+        assert_eq!(
+            accepted("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json", true),
+            Ok(Shape::Discovery("v2"))
+        );
+        assert_eq!(shape(&HeaderMap::new(), false).ok(), Some(Shape::Full));
+    }
+
+    #[test]
+    fn queries_are_decoded() {
+        let query = Query::parse("labelSelector=a%3Db%2Cc&watch=1&x=false&limit=5&sp=a+b").ok().unwrap();
+        assert_eq!(query.text("labelSelector"), "a=b,c");
+        assert_eq!(query.text("sp"), "a b");
+        assert!(query.flag("watch") && !query.flag("x") && !query.flag("y"));
+        assert_eq!(query.number("limit").ok(), Some(Some(5)));
+        for wrong in ["a=%", "a=%1", "a=%zz", "a=%ff"] {
+            assert_eq!(Query::parse(wrong).unwrap_err().code, 400, "{wrong}");
+        }
+        assert_eq!(Query::parse("dryRun=Some").ok().unwrap().dry_run().unwrap_err().code, 422);
+    }
+}

@@ -1,0 +1,339 @@
+//! One request, from HTTP to HTTP: authentication, routing, dispatch. Every refusal becomes a `Status`.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, Response, header};
+use serde_json::{Value, json};
+
+use crate::body::{self, ResponseBody, respond, respond_object, respond_value};
+use crate::cluster::Inner;
+use crate::crud::{self, DeleteOptions};
+use crate::discovery;
+use crate::gc::Deleted;
+use crate::list;
+use crate::object::{Object, Stored, View};
+use crate::patch::Patch;
+use crate::request::{Query, Shape, Target, decode, dry_run, shape};
+use crate::resource::Strategy;
+use crate::route::{Route, route};
+use crate::status::{Answer, Failure};
+use crate::watch;
+
+/// The API as a [`tower::Service`]. Cheap to clone; always ready; never fails, but answers with a `Status`.
+#[derive(Clone)]
+pub struct DevClusterService {
+    cluster: Arc<Inner>,
+    trusted: bool,
+}
+
+impl DevClusterService {
+    pub(crate) fn new(cluster: Arc<Inner>, trusted: bool) -> Self {
+        Self { cluster, trusted }
+    }
+}
+
+impl std::fmt::Debug for DevClusterService {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("DevClusterService").field("trusted", &self.trusted).finish_non_exhaustive()
+    }
+}
+
+impl<B> tower::Service<Request<B>> for DevClusterService
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+{
+    type Response = Response<ResponseBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            if !service.trusted && !authenticated(&parts.headers, &service.cluster.token) {
+                return Ok(Failure::unauthorized().respond());
+            }
+            let response = answer(&service.cluster, &parts, body).await.unwrap_or_else(|failure| failure.respond());
+            tracing::debug!(
+                method = %parts.method,
+                path = parts.uri.path(),
+                status = response.status().as_u16(),
+                "answered"
+            );
+            Ok(response)
+        })
+    }
+}
+
+fn authenticated(headers: &HeaderMap, token: &str) -> bool {
+    headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
+        .is_some_and(|given| aws_lc_rs::constant_time::verify_slices_are_equal(given, token.as_bytes()).is_ok())
+}
+
+async fn answer<B: http_body::Body<Data = Bytes>>(
+    cluster: &Arc<Inner>,
+    parts: &Parts,
+    body: B,
+) -> Answer<Response<ResponseBody>> {
+    let segments: Vec<String> =
+        parts.uri.path().split('/').filter(|segment| !segment.is_empty()).map(decode).collect::<Answer<_>>()?;
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let query = Query::parse(parts.uri.query().unwrap_or_default())?;
+    let route = route(&cluster.store.read(), &segments)?;
+    match route {
+        Route::Resource(target) => on_resource(cluster, parts, body, &target, &query).await,
+        Route::AccessReview => access_review(cluster, parts, body).await,
+        document if parts.method == Method::GET => self::document(cluster, parts, document),
+        _ => Err(Failure::method_not_allowed()),
+    }
+}
+
+fn document(cluster: &Inner, parts: &Parts, route: Route) -> Answer<Response<ResponseBody>> {
+    let state = cluster.store.read();
+    let value = match route {
+        Route::Health => {
+            let mut response = respond(200, ResponseBody::whole("ok"));
+            response
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/plain; charset=utf-8"));
+            return Ok(response);
+        }
+        Route::CoreVersions | Route::Groups => {
+            let core = matches!(route, Route::CoreVersions);
+            if let Shape::Discovery(version) = shape(&parts.headers, true)? {
+                let mut response = respond_value(200, &discovery::aggregated(&state, core, version));
+                let kind = format!("application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList");
+                if let Ok(kind) = header::HeaderValue::from_str(&kind) {
+                    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+                }
+                return Ok(response);
+            }
+            if core { discovery::core_versions() } else { discovery::group_list(&state) }
+        }
+        Route::Version => discovery::version(),
+        Route::Paths => discovery::paths(&state),
+        Route::Group(group) => discovery::group(&state, &group)?,
+        Route::Resources(group, version) => discovery::resources(&state, &group, &version)?,
+        Route::OpenApiIndex => discovery::openapi_index(&state),
+        Route::OpenApi(group, version) => discovery::openapi(&state, &group, &version)?,
+        Route::AccessReview | Route::Resource(_) => return Err(Failure::method_not_allowed()),
+    };
+    Ok(respond_value(200, &value))
+}
+
+/// Everybody who got this far may do everything: that is the answer.
+async fn access_review<B: http_body::Body<Data = Bytes>>(
+    cluster: &Inner,
+    parts: &Parts,
+    body: B,
+) -> Answer<Response<ResponseBody>> {
+    if parts.method != Method::POST {
+        return Err(Failure::method_not_allowed());
+    }
+    cluster.count("create", "selfsubjectaccessreviews.authorization.k8s.io".to_owned());
+    let mut review = json_body(parts, body).await?;
+    review.insert("kind".into(), json!("SelfSubjectAccessReview"));
+    review.insert("apiVersion".into(), json!("authorization.k8s.io/v1"));
+    review.insert("status".into(), json!({ "allowed": true, "reason": "devcluster allows everything" }));
+    Ok(respond_value(201, &Value::Object(review)))
+}
+
+async fn on_resource<B: http_body::Body<Data = Bytes>>(
+    cluster: &Arc<Inner>,
+    parts: &Parts,
+    body: B,
+    target: &Target,
+    query: &Query,
+) -> Answer<Response<ResponseBody>> {
+    let collection = target.name.is_empty();
+    let verb = match parts.method {
+        Method::GET if collection && query.flag("watch") => "watch",
+        Method::GET if collection => "list",
+        Method::GET => "get",
+        // Objects are made and collections deleted in a namespace, not across all.
+        Method::POST | Method::DELETE if collection && target.resource.namespaced && target.namespace.is_empty() => {
+            return Err(Failure::method_not_allowed());
+        }
+        Method::POST if collection => "create",
+        Method::DELETE if collection => "deletecollection",
+        Method::PUT if !collection => "update",
+        Method::PATCH if !collection => "patch",
+        Method::DELETE if !collection && !target.status => "delete",
+        _ => return Err(Failure::method_not_allowed()),
+    };
+    if !target.status && !target.resource.verbs().contains(&verb) {
+        return Err(Failure::method_not_allowed());
+    }
+    let mut resource = target.id();
+    if target.status {
+        resource.push_str("/status");
+    }
+    cluster.count(verb, resource);
+
+    let shape = shape(&parts.headers, false)?;
+    let view = match shape {
+        Shape::Metadata => View::partial(),
+        _ => View::full(&target.api_version(), &target.resource.kind),
+    };
+    let store = &cluster.store;
+    match verb {
+        "watch" => Ok(respond(200, ResponseBody::events(watch::open(cluster, target, query, shape)?))),
+        "list" => {
+            let page = list::page(&store.read(), target, query)?;
+            Ok(respond(200, ResponseBody::list(page.into_body(target, shape))))
+        }
+        "get" => {
+            let object = crud::get(&store.read(), target)?;
+            Ok(respond_object(200, &view, &object))
+        }
+        "create" => {
+            let object = json_body(parts, body).await?;
+            let created = crud::create(&mut store.write(), target, object, query.dry_run()?)?;
+            Ok(respond_object(201, &view, &created))
+        }
+        "update" => {
+            let object = json_body(parts, body).await?;
+            let updated = crud::update(&mut store.write(), target, object, query.dry_run()?)?;
+            Ok(respond_object(200, &view, &updated))
+        }
+        "patch" => {
+            let custom = target.resource.strategy == Strategy::Custom;
+            let patch = Patch::parse(content_type(parts), &body::read(body).await?, custom)?;
+            let dry_run = query.dry_run()?;
+            let mut state = store.write();
+            let old = crud::get(&state, target)?;
+            let patched = patch.apply(with_type(target, &old))?;
+            let updated = crud::update_patched(&mut state, target, &old, patched, dry_run)?;
+            drop(state);
+            Ok(respond_object(200, &view, &updated))
+        }
+        "delete" => {
+            let options = delete_options(parts, body, query).await?;
+            let deleted = crud::delete(&mut store.write(), target, &options)?;
+            Ok(respond_deleted(target, &view, &deleted))
+        }
+        _ => {
+            let options = delete_options(parts, body, query).await?;
+            delete_collection(cluster, target, query, shape, &options)
+        }
+    }
+}
+
+fn delete_collection(
+    cluster: &Inner,
+    target: &Target,
+    query: &Query,
+    shape: Shape,
+    options: &DeleteOptions,
+) -> Answer<Response<ResponseBody>> {
+    let mut state = cluster.store.write();
+    let page = list::page(&state, target, query)?;
+    for item in &page.items {
+        let one = Target {
+            resource: Arc::clone(&target.resource),
+            version: target.version.clone(),
+            namespace: item.key.namespace.to_string(),
+            name: item.key.name.to_string(),
+            status: false,
+        };
+        match crud::delete(&mut state, &one, options) {
+            // Gone with its owner a moment ago.
+            Err(failure) if failure.code == 404 => (),
+            other => drop(other?),
+        }
+    }
+    drop(state);
+    Ok(respond(200, ResponseBody::list(page.into_body(target, shape))))
+}
+
+/// The object as a patch sees it.
+fn with_type(target: &Target, object: &Stored) -> Object {
+    let mut object = object.thaw();
+    object.insert("apiVersion".into(), Value::String(target.api_version()));
+    object.insert("kind".into(), Value::String(target.resource.kind.clone()));
+    object
+}
+
+fn respond_deleted(target: &Target, view: &View, deleted: &Deleted) -> Response<ResponseBody> {
+    match deleted {
+        Deleted::Waiting(object) => respond_object(200, view, object),
+        // The real one answers the deletion of a Pod with the Pod.
+        Deleted::Gone(object) if target.resource.strategy == Strategy::Pod => respond_object(200, view, object),
+        Deleted::Gone(object) => {
+            let mut details = json!({ "name": target.name, "kind": target.resource.plural, "uid": &*object.uid });
+            if !target.resource.group.is_empty() {
+                details["group"] = json!(target.resource.group);
+            }
+            let status = json!({
+                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details,
+            });
+            respond_value(200, &status)
+        }
+    }
+}
+
+fn content_type(parts: &Parts) -> &str {
+    let header = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    header.split(';').next().unwrap_or_default().trim()
+}
+
+async fn json_body<B: http_body::Body<Data = Bytes>>(parts: &Parts, body: B) -> Answer<Object> {
+    accept_json(parts)?;
+    body::object(&body::read(body).await?)
+}
+
+fn accept_json(parts: &Parts) -> Answer<()> {
+    match content_type(parts) {
+        "" | "application/json" => Ok(()),
+        other => Err(Failure::unsupported_media_type(format!(
+            "the body of the request was in an unknown format ({other}) - accepted media types include: application/json"
+        ))),
+    }
+}
+
+async fn delete_options<B: http_body::Body<Data = Bytes>>(
+    parts: &Parts,
+    body: B,
+    query: &Query,
+) -> Answer<DeleteOptions> {
+    let body = body::read(body).await?;
+    let given = if body.is_empty() {
+        Object::new()
+    } else {
+        accept_json(parts)?;
+        body::object(&body)?
+    };
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    let preconditions = given.get("preconditions");
+    let policy = text(given.get("propagationPolicy")).or_else(|| text(Some(&json!(query.text("propagationPolicy")))));
+    let orphan = match policy.as_deref() {
+        None => given.get("orphanDependents") == Some(&Value::Bool(true)) || query.flag("orphanDependents"),
+        Some("Orphan") => true,
+        Some("Background" | "Foreground") => false,
+        Some(other) => {
+            let about = crate::status::About { group: "meta.k8s.io", plural: "", kind: "DeleteOptions", name: "" };
+            let allowed = &["Foreground", "Background", "Orphan", "nil"];
+            let wrong = crate::status::FieldError::unsupported("propagationPolicy", other, allowed);
+            return Err(Failure::invalid(about, vec![wrong]));
+        }
+    };
+    let in_body = given.get("dryRun").and_then(Value::as_array).into_iter().flatten();
+    Ok(DeleteOptions {
+        uid: text(preconditions.and_then(|all| all.get("uid"))),
+        version: text(preconditions.and_then(|all| all.get("resourceVersion"))),
+        orphan,
+        dry_run: dry_run(in_body.map(|value| value.as_str().unwrap_or_default()))? || query.dry_run()?,
+    })
+}

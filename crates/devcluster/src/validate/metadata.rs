@@ -1,0 +1,174 @@
+//! `metadata`: its types, its syntax, and what the server keeps to itself.
+
+use serde_json::{Map, Value};
+
+use crate::object::Object;
+use crate::resource::{Resource, Strategy};
+use crate::status::{Answer, Failure, FieldError};
+use crate::validate::names;
+
+const MAX_ANNOTATIONS: usize = 256 << 10;
+
+/// The fields of ObjectMeta that are kept. managedFields is not among them: devcluster does not track managers.
+const FIELDS: &[&str] = &[
+    "annotations",
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generateName",
+    "generation",
+    "labels",
+    "name",
+    "namespace",
+    "ownerReferences",
+    "resourceVersion",
+    "uid",
+];
+
+/// Brings `metadata` into shape: right types (else 400, as the real one's decoder answers), no unknown fields, no nulls.
+pub(crate) fn normalise(resource: &Resource, version: &str, object: &mut Object) -> Answer<()> {
+    let undecodable = |field: &str, wanted: &str| {
+        let kind = &resource.kind;
+        Failure::bad_request(format!(
+            "{kind} in version {version:?} cannot be handled as a {kind}: json: cannot unmarshal metadata{field}: {wanted} is wanted"
+        ))
+    };
+    let metadata = match object.get_mut("metadata") {
+        None | Some(Value::Null) => {
+            object.insert("metadata".into(), Value::Object(Map::new()));
+            return Ok(());
+        }
+        Some(Value::Object(metadata)) => metadata,
+        Some(_) => return Err(undecodable("", "an object")),
+    };
+    metadata.retain(|name, value| FIELDS.contains(&name.as_str()) && !value.is_null());
+    for (name, value) in metadata.iter_mut() {
+        match name.as_str() {
+            "labels" | "annotations" => {
+                let Value::Object(pairs) = value else { return Err(undecodable(&format!(".{name}"), "an object")) };
+                for pair in pairs.values_mut() {
+                    match pair {
+                        Value::String(_) => (),
+                        Value::Null => *pair = Value::String(String::new()),
+                        _ => return Err(undecodable(&format!(".{name}"), "an object of strings")),
+                    }
+                }
+            }
+            "finalizers" => {
+                if !value.as_array().is_some_and(|all| all.iter().all(Value::is_string)) {
+                    return Err(undecodable(".finalizers", "a list of strings"));
+                }
+            }
+            "ownerReferences" => {
+                if !value.as_array().is_some_and(|all| all.iter().all(Value::is_object)) {
+                    return Err(undecodable(".ownerReferences", "a list of objects"));
+                }
+            }
+            "generation" | "deletionGracePeriodSeconds" => {
+                if !value.is_i64() {
+                    return Err(undecodable(&format!(".{name}"), "a whole number"));
+                }
+            }
+            _ => {
+                if !value.is_string() {
+                    return Err(undecodable(&format!(".{name}"), "a string"));
+                }
+            }
+        }
+    }
+    // Empty maps and lists are left out, as Go's omitempty does, so that they never make a difference.
+    metadata.retain(|name, value| match value {
+        Value::Object(map) => !map.is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        Value::String(text) => !text.is_empty() || matches!(name.as_str(), "resourceVersion"),
+        _ => true,
+    });
+    if metadata.get("resourceVersion").and_then(Value::as_str) == Some("") {
+        metadata.remove("resourceVersion");
+    }
+    Ok(())
+}
+
+/// The errors in normalised metadata.
+pub(crate) fn check(resource: &Resource, metadata: &Map<String, Value>) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    let text = |name: &str| metadata.get(name).and_then(Value::as_str).unwrap_or_default();
+    let name = text("name");
+    if name.is_empty() {
+        errors.push(FieldError::required("metadata.name", "name or generateName is required"));
+    } else if let Some(wrong) = name_error(resource.strategy, name) {
+        errors.push(FieldError::invalid("metadata.name", name, wrong));
+    }
+    for (key, value) in pairs(metadata, "labels") {
+        if let Some(wrong) = names::qualified_name_error(key) {
+            errors.push(FieldError::invalid("metadata.labels", key, wrong));
+        }
+        if let Some(wrong) = names::label_value_error(value) {
+            errors.push(FieldError::invalid("metadata.labels", value, wrong));
+        }
+    }
+    let mut size = 0;
+    for (key, value) in pairs(metadata, "annotations") {
+        size += key.len() + value.len();
+        // Annotation keys may be in upper case before the slash.
+        if let Some(wrong) = names::qualified_name_error(&key.to_lowercase()) {
+            errors.push(FieldError::invalid("metadata.annotations", key, wrong));
+        }
+    }
+    if size > MAX_ANNOTATIONS {
+        errors.push(FieldError::too_long("metadata.annotations", MAX_ANNOTATIONS));
+    }
+    check_owners(metadata, &mut errors);
+    for (index, finalizer) in list(metadata, "finalizers").enumerate() {
+        let finalizer = finalizer.as_str().unwrap_or_default();
+        let field = format!("metadata.finalizers[{index}]");
+        if let Some(wrong) = names::qualified_name_error(finalizer) {
+            errors.push(FieldError::invalid(field, finalizer, wrong));
+        } else if !finalizer.contains('/') && !matches!(finalizer, "orphan" | "foregroundDeletion" | "kubernetes") {
+            let wrong = "name is neither a standard finalizer name nor is it fully qualified";
+            errors.push(FieldError::invalid(field, finalizer, wrong));
+        }
+    }
+    errors
+}
+
+fn check_owners(metadata: &Map<String, Value>, errors: &mut Vec<FieldError>) {
+    let mut controllers = 0;
+    for (index, owner) in list(metadata, "ownerReferences").enumerate() {
+        for part in ["apiVersion", "kind", "name", "uid"] {
+            if owner.get(part).and_then(Value::as_str).unwrap_or_default().is_empty() {
+                errors.push(FieldError::required(
+                    format!("metadata.ownerReferences[{index}].{part}"),
+                    &format!("{part} must not be empty"),
+                ));
+            }
+        }
+        controllers += usize::from(owner.get("controller") == Some(&Value::Bool(true)));
+    }
+    if controllers > 1 {
+        let wrong = "Only one reference can have Controller set to true";
+        errors.push(FieldError::invalid_plain("metadata.ownerReferences", wrong));
+    }
+}
+
+fn name_error(strategy: Strategy, name: &str) -> Option<&'static str> {
+    match strategy {
+        Strategy::Namespace => names::label_error(name),
+        Strategy::Service => names::label_1035_error(name),
+        _ => names::subdomain_error(name),
+    }
+}
+
+fn pairs<'a>(metadata: &'a Map<String, Value>, field: &str) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+    metadata
+        .get(field)
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| (key.as_str(), value.as_str().unwrap_or_default()))
+}
+
+fn list<'a>(metadata: &'a Map<String, Value>, field: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+    metadata.get(field).and_then(Value::as_array).into_iter().flatten()
+}
