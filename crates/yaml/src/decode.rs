@@ -118,7 +118,7 @@ impl Decoder<'_, '_> {
         match &raw.kind {
             RawKind::Scalar { text, tag } if text.as_str() == "<<" => match tag {
                 None => raw.style == Style::Plain,
-                Some(tag) => matches!(tag, Tag::Merge | Tag::NonSpecific),
+                Some(tag) => *tag == Tag::Merge,
             },
             _ => false,
         }

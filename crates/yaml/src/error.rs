@@ -41,6 +41,16 @@ pub enum Error {
         /// Its code point.
         code: u32,
     },
+    /// A character that ends a line in YAML 1.1, and so for kubeseal, and that is text in YAML 1.2: U+0085, U+2028, U+2029.
+    #[error(
+        "{position}: the character U+{code:04X} is a line break to kubeseal and text to newer YAML, write it as an escape in double quotes"
+    )]
+    AmbiguousLineBreak {
+        /// Where the character stands.
+        position: Position,
+        /// Its code point.
+        code: u32,
+    },
     /// Text that is not YAML.
     #[error("{position}: {problem}")]
     Yaml {
@@ -153,6 +163,7 @@ impl Error {
             Self::TooLarge { .. } | Self::Encoding { .. } | Self::NotOneDocument { .. } => None,
             Self::NotUtf8 { position, .. }
             | Self::ControlCharacter { position, .. }
+            | Self::AmbiguousLineBreak { position, .. }
             | Self::Yaml { position, .. }
             | Self::Json { position, .. }
             | Self::TrailingText { position }

@@ -151,11 +151,16 @@ fn separator_after_comments(rest: &str) -> Option<usize> {
     Some(at)
 }
 
-/// The characters that go-yaml's reader refuses, wherever they stand.
+/// The characters that go-yaml's reader refuses wherever they stand, and those that it reads as line breaks and this
+/// crate's parser does not.
 fn refuse_control_characters(text: &str, origin: Origin) -> Result<(), Error> {
-    let refused = |c: char| !matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
-    let Some((offset, character)) = text.char_indices().find(|&(_, c)| refused(c)) else { return Ok(()) };
+    let accepted = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    let Some((offset, character)) = text.char_indices().find(|&(_, c)| !accepted(c)) else { return Ok(()) };
     let mut position = Locator::new(text).at(offset);
     position.line += origin.lines;
-    Err(Error::ControlCharacter { position, code: character.into() })
+    let code = character.into();
+    Err(match character {
+        '\u{85}' | '\u{2028}' | '\u{2029}' => Error::AmbiguousLineBreak { position, code },
+        _ => Error::ControlCharacter { position, code },
+    })
 }

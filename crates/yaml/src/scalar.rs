@@ -23,18 +23,13 @@ pub(crate) enum Tag {
     Timestamp,
     Binary,
     Merge,
-    /// `!`: go-yaml reads the scalar as if it were plain, quotes or not.
-    NonSpecific,
-    /// Any other tag leaves the text as it is.
+    /// Any other tag, `!` included, leaves the text as it is.
     Other,
 }
 
 impl Tag {
     /// From the resolved tag, `tag:yaml.org,2002:int` for `!!int`.
     pub(crate) fn from_parts(handle: &str, suffix: &str) -> Self {
-        if handle.is_empty() && suffix == "!" || handle == "!" && suffix.is_empty() {
-            return Self::NonSpecific;
-        }
         let mut full = String::with_capacity(handle.len() + suffix.len());
         full.push_str(handle);
         full.push_str(suffix);
@@ -61,7 +56,6 @@ impl Tag {
             Self::Timestamp => "!!timestamp",
             Self::Binary => "!!binary",
             Self::Merge => "!!merge",
-            Self::NonSpecific => "!",
             Self::Other => "of its own",
         }
     }
@@ -104,7 +98,7 @@ impl Schema {
 fn go_yaml_2(tag: Option<Tag>, plain: bool, text: &str) -> Result<Resolved, Misfit> {
     let tag = match tag {
         None if !plain => return Ok(Resolved::Text),
-        None | Some(Tag::NonSpecific) => return Ok(untagged(text, true)),
+        None => return Ok(untagged(text, true)),
         Some(Tag::Str | Tag::Merge | Tag::Other) => return Ok(Resolved::Text),
         Some(Tag::Binary) => return Ok(Resolved::Base64),
         Some(tag) => tag,

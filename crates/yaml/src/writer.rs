@@ -46,7 +46,7 @@ pub enum Out<'a> {
 }
 
 impl Out<'_> {
-    /// What `sigs.k8s.io/yaml.Marshal` (1.6.0, on go-yaml 2.4.3) writes: keys sorted in go-yaml's natural order, two
+    /// What `sigs.k8s.io/yaml.Marshal` (1.6.0, on go-yaml 2.4.4) writes: keys sorted in go-yaml's natural order, two
     /// spaces per level, lists at the indent of their key, long plain and quoted text folded at 80 columns. Ends in a line
     /// feed. No document marker.
     #[must_use]
