@@ -31,6 +31,15 @@ struct Decoder<'g, 'a> {
     in_alias: Option<Position>,
 }
 
+/// How the keys of a mapping come into a map.
+#[derive(Clone, Copy)]
+struct Keys {
+    /// Through a merge key.
+    merged: bool,
+    /// The map stands in the source; of those that an alias repeats, the first has said it all.
+    warn: bool,
+}
+
 impl Decoder<'_, '_> {
     fn node(&mut self, index: usize, depth: usize) -> Result<Node, Error> {
         let raw = &self.graph.nodes[index];
@@ -48,33 +57,34 @@ impl Decoder<'_, '_> {
             }
             RawKind::Mapping(children) => {
                 let mut map = MapBuilder::default();
-                self.mapping(index, children, &mut map, false, depth)?;
+                let warn = self.in_alias.is_none();
+                self.mapping(index, children, &mut map, Keys { merged: false, warn }, depth)?;
                 Value::Mapping(map.entries)
             }
         };
         Ok(Node { value, span: raw.span, style: raw.style })
     }
 
-    /// Adds the keys of a mapping to `map`. `merged` tells that they come through a merge key.
+    /// Adds the keys of a mapping to `map`.
     fn mapping(
         &mut self,
         index: usize,
         children: &[usize],
         map: &mut MapBuilder,
-        merged: bool,
+        keys: Keys,
         depth: usize,
     ) -> Result<(), Error> {
         self.enter(index, depth)?;
         for pair in children.chunks_exact(2) {
             let (key_index, value_index) = (pair[0], pair[1]);
             if self.is_merge(key_index) {
-                self.merge(value_index, map, depth + 1)?;
+                self.merge(value_index, map, Keys { merged: true, ..keys }, depth + 1)?;
                 continue;
             }
             let (key, key_span) = self.key(key_index)?;
             let value = self.node(value_index, depth + 1)?;
-            let warning = map.insert(Entry { key, key_span, value }, merged);
-            if self.in_alias.is_none() {
+            let warning = map.insert(Entry { key, key_span, value }, keys.merged);
+            if keys.warn {
                 self.warnings.extend(warning);
             }
         }
@@ -83,28 +93,28 @@ impl Decoder<'_, '_> {
     }
 
     /// go-yaml v2 writes merged keys over what stands before the merge key; of a list the first map wins.
-    fn merge(&mut self, index: usize, map: &mut MapBuilder, depth: usize) -> Result<(), Error> {
+    fn merge(&mut self, index: usize, map: &mut MapBuilder, keys: Keys, depth: usize) -> Result<(), Error> {
         let raw = &self.graph.nodes[index];
         match &raw.kind {
             RawKind::Sequence(children) => {
                 for &child in children.iter().rev() {
-                    self.merge_map(child, map, depth)?;
+                    self.merge_map(child, map, keys, depth)?;
                 }
                 Ok(())
             }
-            _ => self.merge_map(index, map, depth),
+            _ => self.merge_map(index, map, keys, depth),
         }
     }
 
-    fn merge_map(&mut self, index: usize, map: &mut MapBuilder, depth: usize) -> Result<(), Error> {
+    fn merge_map(&mut self, index: usize, map: &mut MapBuilder, keys: Keys, depth: usize) -> Result<(), Error> {
         let raw = &self.graph.nodes[index];
         self.count(raw.span.position)?;
         let refused = Error::MergeNotAMap { position: raw.span.position };
         match &raw.kind {
-            RawKind::Mapping(children) => self.mapping(index, children, map, true, depth),
+            RawKind::Mapping(children) => self.mapping(index, children, map, keys, depth),
             RawKind::Alias { target } => match &self.graph.nodes[*target].kind {
                 RawKind::Mapping(children) => self.within_alias(raw.span.position, *target, |decoder| {
-                    decoder.mapping(*target, children, map, true, depth)
+                    decoder.mapping(*target, children, map, keys, depth)
                 }),
                 _ => Err(refused),
             },

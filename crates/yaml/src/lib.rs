@@ -32,6 +32,8 @@ mod compose;
 mod decode;
 mod error;
 mod event;
+#[doc(hidden)]
+pub mod fuzz;
 mod json;
 mod limits;
 mod node;

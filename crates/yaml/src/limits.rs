@@ -11,8 +11,8 @@
 pub struct Limits {
     /// Size of the whole input in bytes. Checked before anything is read. Default: 64 MiB.
     pub max_bytes: usize,
-    /// Nested lists and maps, aliases expanded. Default: 255; more than 1,000 is treated as 1,000, because reading
-    /// and dropping a tree is recursive.
+    /// Nested lists and maps, aliases expanded. Default: 255; more than 400 is treated as 400, because reading and
+    /// dropping a tree is recursive and has to fit the 2 MiB stack of a thread.
     pub max_depth: usize,
     /// Nodes made by expanding aliases and merge keys, per document. Default: 10,000.
     pub max_alias_nodes: usize,
@@ -20,9 +20,12 @@ pub struct Limits {
     pub max_documents: usize,
 }
 
+/// See [`Limits::max_depth`].
+const MAX_DEPTH: usize = 400;
+
 impl Limits {
     pub(crate) fn depth(&self) -> usize {
-        self.max_depth.min(1_000)
+        self.max_depth.min(MAX_DEPTH)
     }
 }
 

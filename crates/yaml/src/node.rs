@@ -164,7 +164,8 @@ impl Node {
         matches!(self.value, Value::Bool(_) | Value::Int(_) | Value::Uint(_) | Value::Float(_))
     }
 
-    /// A JSON value, for manifests that hold no secret: the copies are not cleared when dropped.
+    /// A JSON value, for manifests that hold no secret: the copies are not cleared when dropped. Whole floats of at most
+    /// 64 bits become integers, as on Go's way through JSON text (`replicas: 3.0` is 3).
     ///
     /// # Errors
     /// [`Error::NoJsonForm`] for infinity and not-a-number.
@@ -175,9 +176,13 @@ impl Node {
             Value::Bool(value) => Json::Bool(*value),
             Value::Int(value) => Json::from(*value),
             Value::Uint(value) => Json::from(*value),
-            Value::Float(value) => Json::Number(
-                serde_json::Number::from_f64(*value).ok_or(Error::NoJsonForm { position: self.span.position })?,
-            ),
+            Value::Float(value) => match number::as_integer(*value) {
+                Some(number::Integer::Signed(value)) => Json::from(value),
+                Some(number::Integer::Unsigned(value)) => Json::from(value),
+                None => Json::Number(
+                    serde_json::Number::from_f64(*value).ok_or(Error::NoJsonForm { position: self.span.position })?,
+                ),
+            },
             Value::String(text) => Json::String(text.to_string()),
             Value::Sequence(items) => Json::Array(items.iter().map(Node::to_json).collect::<Result<_, _>>()?),
             Value::Mapping(entries) => Json::Object(

@@ -115,6 +115,14 @@ pub(crate) fn parse_point_float(text: &str) -> Option<f64> {
     if text.contains('_') { in_range(&zeroize::Zeroizing::new(text.replace('_', ""))) } else { in_range(text) }
 }
 
+/// The integer that a float becomes on its way through JSON text.
+pub(crate) fn as_integer(value: f64) -> Option<Integer> {
+    if value.fract() != 0.0 || value.abs() >= 1e21 || value == 0.0 && value.is_sign_negative() {
+        return None;
+    }
+    parse_go_integer(&format_json(value))
+}
+
 /// Go reports a range error where Rust gives infinity.
 fn in_range(text: &str) -> Option<f64> {
     text.parse::<f64>().ok().filter(|value| value.is_finite())

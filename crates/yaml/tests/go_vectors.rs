@@ -124,7 +124,8 @@ fn streams_give_the_documents_that_kubernetes_decodes() {
             documents.iter().map(|document| document.root.to_json()).collect::<Result<Vec<_>, _>>()
         });
         let same = match (&go, &ours) {
-            (Ok(go), Ok(ours)) => go == ours,
+            // As text: `1e3` of a JSON input is 1000 for Go once it is decoded.
+            (Ok(go), Ok(ours)) => go.iter().map(bulla_yaml::write_json).eq(ours.iter().map(bulla_yaml::write_json)),
             (Err(_), Err(_)) => true,
             _ => false,
         };
@@ -161,10 +162,17 @@ fn values_are_written_as_by_go() {
         let yaml = bulla_yaml::write_yaml(value);
         // Go writes JSON first and reads it as YAML: these characters fail there, U+0085 turns into a space or worse. We
         // write escapes, which Go reads back.
-        let lost_by_go = |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}');
+        // U+2028 and U+2029 Go writes as they are, and they are line breaks to YAML 1.1 and text to YAML 1.2.
+        let lost_by_go = |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}');
         if value.to_string().contains(lost_by_go) {
             let read = read_manifests(yaml.as_bytes(), &Limits::default()).expect("our own output");
             assert_eq!(&read[0].root.to_json().expect("JSON"), value);
+            continue;
+        }
+        // Go writes a key that it reads as a merge key.
+        if value.get("<<").is_some() {
+            assert_eq!(text(row, "yaml"), Some("<<: v\n"));
+            assert_eq!(yaml, "\"<<\": v\n");
             continue;
         }
         if Some(yaml.as_str()) != text(row, "yaml") {

@@ -17,9 +17,10 @@ pub(crate) fn is_break(character: char) -> bool {
     matches!(character, '\r' | '\n' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// go-yaml v2's idea of printable leaves out everything above U+FFFF, so an emoji is escaped.
+/// go-yaml v2's idea of printable leaves out everything above U+FFFF, so an emoji is escaped. Unlike go-yaml we leave out
+/// U+2028 and U+2029 too: unescaped they are line breaks for some readers and text for others.
 pub(crate) fn is_printable(character: char) -> bool {
-    matches!(character, '\n' | ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}')
+    matches!(character, '\n' | ' '..='~' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}')
 }
 
 /// Whether a key can stand before its colon without `? `.

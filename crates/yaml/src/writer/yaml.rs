@@ -100,6 +100,8 @@ impl Emitter<'_> {
         self.indent = Some(outer.map_or(INDENT, |indent| indent + INDENT));
         let simple_key = context == Context::SimpleKey;
         match analysis::quoting(text, simple_key) {
+            // Go writes the key `<<` plain and then reads a merge key.
+            Quoting::Plain if simple_key && text == "<<" => self.double(text, false),
             Quoting::Plain => self.plain(text, !simple_key),
             Quoting::Single => self.single(text, !simple_key),
             Quoting::Double => self.double(text, !simple_key),
@@ -134,9 +136,10 @@ impl Emitter<'_> {
         self.indention = false;
     }
 
+    /// Text in single quotes has no line breaks: those that have one are written in another style.
     fn single(&mut self, text: &str, fold: bool) {
         self.indicator("'", true, false, false);
-        let (mut after_space, mut after_break) = (false, false);
+        let mut after_space = false;
         let mut characters = text.char_indices().peekable();
         while let Some((at, character)) = characters.next() {
             if character == ' ' {
@@ -148,20 +151,13 @@ impl Emitter<'_> {
                     self.put(' ');
                 }
                 after_space = true;
-            } else if analysis::is_break(character) {
-                // A line feed would need a blank line; strings that have one are written in another style.
-                self.put_break(character);
-                after_break = true;
             } else {
-                if after_break {
-                    self.write_indent();
-                }
                 if character == '\'' {
                     self.put('\'');
                 }
                 self.put(character);
                 self.indention = false;
-                (after_space, after_break) = (false, false);
+                after_space = false;
             }
         }
         self.indicator("'", false, false, false);
