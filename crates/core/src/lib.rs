@@ -9,6 +9,8 @@
 //! don't validate), and only what has been parsed is worked on.
 
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod go_base64;
 pub mod sealed;
 pub mod secret;

@@ -107,3 +107,54 @@ fn the_same_value_is_never_sealed_the_same_way_twice() {
     assert_ne!(first[2..258], second[2..258]);
     assert_ne!(first[258..], second[258..], "the zero nonce is only safe with a fresh content key");
 }
+
+/// Files that parse, so that mutations of them reach deep.
+const SEEDS: [&str; 8] = [
+    "sealed/enc/template.strict.yaml",
+    "sealed/enc/basic.strict.json",
+    "sealed/plain/multi.yaml",
+    "sealed/plain/list.json",
+    "sealed/keys/rsa2048.crt",
+    "sealed/keys/rsa2048.key",
+    "sealed/keys/key1.pkcs1.key",
+    "sealed-live/controller-key.yaml",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn mutated_files_never_panic(
+        seed in 0..SEEDS.len(),
+        edits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0u8..3), 1..8),
+    ) {
+        let mut bytes = support::read(SEEDS[seed]);
+        for (position, byte, kind) in edits {
+            let at = position.index(bytes.len());
+            match kind {
+                0 => bytes[at] = byte,
+                1 => bytes.insert(at, byte),
+                _ => bytes.truncate(at.max(1)),
+            }
+        }
+        for entry in ENTRY_POINTS {
+            entry(&bytes);
+        }
+    }
+
+    #[test]
+    fn any_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        for entry in ENTRY_POINTS {
+            entry(&bytes);
+        }
+    }
+}
+
+/// What the fuzz targets of `fuzz/` call.
+const ENTRY_POINTS: [fn(&[u8]); 5] = [
+    bulla_core::fuzz::sealed_object,
+    bulla_core::fuzz::plain_secret,
+    bulla_core::fuzz::sealed_value,
+    bulla_core::fuzz::certificate,
+    bulla_core::fuzz::key_backup,
+];

@@ -149,10 +149,9 @@ impl PlainSecret {
             match key {
                 "name" => self.name = text(value, "metadata.name", "string")?.unwrap_or_default(),
                 "namespace" => self.namespace = text(value, "metadata.namespace", "string")?.unwrap_or_default(),
-                "labels" => self.labels = texts(value, "metadata.labels")?,
+                "labels" => self.labels = texts(value, "metadata.labels", &[])?,
                 "annotations" => {
-                    self.annotations = texts(value, "metadata.annotations")?;
-                    self.annotations.retain(|name, _| !COPIES_OF_THE_OBJECT.contains(&name.as_str()));
+                    self.annotations = texts(value, "metadata.annotations", &COPIES_OF_THE_OBJECT)?;
                 }
                 "generateName" => {
                     if let Some(prefix) =
@@ -235,8 +234,10 @@ fn text(node: &Node, field: &str, go_type: &str) -> Result<Option<String>, Plain
     Ok(text.map(|text| text.to_string()))
 }
 
-fn texts(node: &Node, field: &str) -> Result<BTreeMap<String, String>, PlainSecretError> {
+/// A map of strings without the entries named in `skipped`, which are not even copied: they may hold plaintext.
+fn texts(node: &Node, field: &str, skipped: &[&str]) -> Result<BTreeMap<String, String>, PlainSecretError> {
     map(node, field, "map[string]string")?
+        .filter(|(key, _)| !skipped.contains(key))
         .map(|(key, value)| {
             let text = value
                 .to_go_string()

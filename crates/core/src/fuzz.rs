@@ -1,0 +1,56 @@
+//! Entry points for hostile bytes: the same functions run under cargo-fuzz and, with committed corpora, under proptest.
+//!
+//! Not part of the API. None of them may panic, whatever the bytes.
+
+use crate::sealed::{
+    Envelope, KeyRing, ObjectHints, PlainSecret, Scope, SealedSecret, SealingCertificate, UnsealOptions,
+    read_key_backup, unseal,
+};
+
+/// A SealedSecret manifest from a stranger, opened with a ring that has no key.
+pub fn sealed_object(bytes: &[u8]) {
+    let Ok(documents) = bulla_yaml::read_manifests(bytes, &bulla_yaml::Limits::default()) else { return };
+    let ring = KeyRing::new([]);
+    for document in documents {
+        let Ok(json) = document.root.to_json() else { continue };
+        if let Ok(sealed) = SealedSecret::from_json(&json)
+            && let Err(error) = unseal(&sealed, &ring, &mut ObjectHints::default(), UnsealOptions::default())
+        {
+            let _ = error.to_string();
+        }
+    }
+}
+
+/// A plain Secret from a stranger.
+pub fn plain_secret(bytes: &[u8]) {
+    let Ok(documents) = bulla_yaml::read_manifests(bytes, &bulla_yaml::Limits::default()) else { return };
+    for document in documents {
+        if let Err(error) = PlainSecret::from_node(&document.root) {
+            let _ = (error.to_string(), error.go_message());
+        }
+    }
+}
+
+/// A sealed value from a stranger, as bytes and as base64.
+pub fn sealed_value(bytes: &[u8]) {
+    let _ = Envelope::parse(bytes);
+    let ring = KeyRing::new([]);
+    if let Err(failure) = ring.open(bytes, (Scope::Strict, "ns", "name"), &mut ObjectHints::default()) {
+        let _ = (failure.to_string(), failure.compatible_message());
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = crate::go_base64::decode(text);
+    }
+}
+
+/// A certificate from a stranger.
+pub fn certificate(bytes: &[u8]) {
+    if let Ok(certificate) = SealingCertificate::from_pem(bytes) {
+        let _ = (certificate.fingerprint().as_str().len(), certificate.to_pem());
+    }
+}
+
+/// A private key or a backup of keys from a stranger.
+pub fn key_backup(bytes: &[u8]) {
+    let _ = read_key_backup(bytes).map(|report| report.keys.len());
+}
