@@ -30,6 +30,7 @@ mod kubeconfig;
 mod list;
 mod object;
 mod patch;
+mod protobuf;
 mod request;
 mod resource;
 mod route;

@@ -19,6 +19,7 @@ use crate::gc::Deleted;
 use crate::list;
 use crate::object::{Object, Stored, View};
 use crate::patch::Patch;
+use crate::protobuf;
 use crate::request::{Query, Shape, Target, decode, dry_run, shape};
 use crate::resource::Strategy;
 use crate::route::{Route, route};
@@ -143,7 +144,7 @@ async fn access_review<B: http_body::Body<Data = Bytes>>(
         return Err(Failure::method_not_allowed());
     }
     cluster.count("create", "selfsubjectaccessreviews.authorization.k8s.io".to_owned());
-    let mut review = json_body(parts, body).await?;
+    let mut review = object_body(parts, body).await?;
     review.insert("kind".into(), json!("SelfSubjectAccessReview"));
     review.insert("apiVersion".into(), json!("authorization.k8s.io/v1"));
     review.insert("status".into(), json!({ "allowed": true, "reason": "devcluster allows everything" }));
@@ -199,12 +200,12 @@ async fn on_resource<B: http_body::Body<Data = Bytes>>(
             Ok(respond_object(200, &view, &object))
         }
         "create" => {
-            let object = json_body(parts, body).await?;
+            let object = object_body(parts, body).await?;
             let created = crud::create(&mut store.write(), target, object, query.dry_run()?)?;
             Ok(respond_object(201, &view, &created))
         }
         "update" => {
-            let object = json_body(parts, body).await?;
+            let object = object_body(parts, body).await?;
             let updated = crud::update(&mut store.write(), target, object, query.dry_run()?)?;
             Ok(respond_object(200, &view, &updated))
         }
@@ -289,14 +290,16 @@ fn content_type(parts: &Parts) -> &str {
     header.split(';').next().unwrap_or_default().trim()
 }
 
-async fn json_body<B: http_body::Body<Data = Bytes>>(parts: &Parts, body: B) -> Answer<Object> {
-    accept_json(parts)?;
-    body::object(&body::read(body).await?)
+async fn object_body<B: http_body::Body<Data = Bytes>>(parts: &Parts, body: B) -> Answer<Object> {
+    // The type first: it can be refused without reading anything.
+    let decode = decoder(parts)?;
+    decode(&body::read(body).await?)
 }
 
-fn accept_json(parts: &Parts) -> Answer<()> {
+fn decoder(parts: &Parts) -> Answer<fn(&[u8]) -> Answer<Object>> {
     match content_type(parts) {
-        "" | "application/json" => Ok(()),
+        "" | "application/json" => Ok(body::object),
+        protobuf::MEDIA_TYPE => Ok(protobuf::object),
         other => Err(Failure::unsupported_media_type(format!(
             "the body of the request was in an unknown format ({other}) - accepted media types include: application/json"
         ))),
@@ -309,12 +312,7 @@ async fn delete_options<B: http_body::Body<Data = Bytes>>(
     query: &Query,
 ) -> Answer<DeleteOptions> {
     let body = body::read(body).await?;
-    let given = if body.is_empty() {
-        Object::new()
-    } else {
-        accept_json(parts)?;
-        body::object(&body)?
-    };
+    let given = if body.is_empty() { Object::new() } else { decoder(parts)?(&body)? };
     let text = |value: Option<&Value>| value.and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
     let preconditions = given.get("preconditions");
     let policy = text(given.get("propagationPolicy")).or_else(|| text(Some(&json!(query.text("propagationPolicy")))));
