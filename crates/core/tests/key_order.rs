@@ -13,7 +13,7 @@ use bulla_core::sealed::{
 use jiff::{SignedDuration, Timestamp};
 
 const KEYS: usize = 60;
-const OBJECTS: usize = 400;
+const OBJECTS: usize = 300;
 const VALUES: u64 = 3;
 const NAMESPACES: usize = 20;
 const MONTH: i64 = 30 * 24 * 3600;
