@@ -24,3 +24,13 @@ pub use error::Error;
 
 /// The CustomResourceDefinition of SealedSecret, identical in meaning to upstream's (sealed-secrets 3), as YAML.
 pub const CRD_YAML: &str = include_str!("../../../deploy/crd/sealedsecret.yaml");
+
+mod api;
+mod dialect;
+mod index;
+mod live;
+mod object;
+mod plan;
+mod queue;
+mod report;
+mod rsa_pool;

@@ -1,0 +1,116 @@
+//! The SealedSecret dialect: the Secret is what core's `unseal` gives, and a failure is put into upstream's words.
+
+use bulla_core::sealed::{
+    FailureClass, ItemErrors, KeyRing, ObjectHints, SealedSecret, UnsealError, UnsealOptions, UnsealedSecret, unseal,
+};
+
+use crate::report::reason::Reason;
+
+/// Why an object states no Secret. Holds no byte of a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unstated {
+    pub(crate) reason: Reason,
+    /// Upstream's words (sealed-secrets 4.2).
+    pub(crate) error: String,
+    /// For people.
+    pub(crate) explanations: Vec<String>,
+    /// Whether another key could mend it.
+    pub(crate) wants_key: bool,
+}
+
+/// The Secret that `object` states. Costs RSA private operations: not for the async runtime.
+pub(crate) fn desired(
+    object: &SealedSecret,
+    ring: &KeyRing,
+    hints: &mut ObjectHints,
+    accept_deprecated_data: bool,
+) -> Result<UnsealedSecret, Unstated> {
+    let options = UnsealOptions { accept_deprecated_data, ..UnsealOptions::default() };
+    unseal(object, ring, hints, options).map_err(|error| {
+        let reason = reason(&error);
+        let explanations = match &error {
+            UnsealError::Items(items) => items.explanations(),
+            _ => Vec::new(),
+        };
+        let wants_key = matches!(&error, UnsealError::Items(items) if items.iter().any(|(_, failure)| {
+            matches!(failure.class(), FailureClass::WrongKey | FailureClass::WrongLabel)
+        }));
+        Unstated { reason, error: error.to_string(), explanations, wants_key }
+    })
+}
+
+/// An object that could not even be read as a SealedSecret.
+pub(crate) fn unreadable(why: &str) -> Unstated {
+    Unstated { reason: Reason::Malformed, error: why.to_owned(), explanations: Vec::new(), wants_key: false }
+}
+
+fn reason(error: &UnsealError) -> Reason {
+    match error {
+        UnsealError::Items(items) => reason_of_items(items),
+        UnsealError::DeprecatedDataOff | UnsealError::BothDataFields | UnsealError::DeprecatedDataMalformed => {
+            Reason::DeprecatedData
+        }
+        UnsealError::TemplateData { .. } => Reason::TemplateUnsupported,
+        // Core may learn of more causes; until they have a name here they concern the object as a whole.
+        _ => Reason::Malformed,
+    }
+}
+
+/// Of several causes the one that a person can do most about comes first: a mangled text, then damage, then a wrong scope
+/// or name. A missing key explains only what nothing else explains.
+fn reason_of_items(items: &ItemErrors) -> Reason {
+    let has = |class: FailureClass| items.iter().any(|(_, failure)| failure.class() == class);
+    if has(FailureClass::Malformed) {
+        Reason::Malformed
+    } else if has(FailureClass::Damaged) {
+        Reason::Damaged
+    } else if has(FailureClass::WrongLabel) {
+        Reason::WrongScope
+    } else {
+        Reason::WrongKey
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn failing(spec: Value) -> Unstated {
+        let object =
+            SealedSecret::from_json(&json!({"metadata": {"name": "a", "namespace": "ns"}, "spec": spec})).unwrap();
+        desired(&object, &KeyRing::new([]), &mut ObjectHints::default(), false).err().unwrap()
+    }
+
+    #[test]
+    fn every_failure_has_a_reason_and_upstreams_words() {
+        use base64::Engine as _;
+        let sealed = base64::engine::general_purpose::STANDARD.encode([&[1, 0][..], &[7; 300]].concat());
+        for (spec, reason, error, wants_key) in [
+            (json!({"encryptedData": {"a": sealed}}), Reason::WrongKey, "no key could decrypt secret (a)", true),
+            (json!({"encryptedData": {"a": "!"}}), Reason::Malformed, "illegal base64 data at input byte 0 (a)", false),
+            (
+                json!({"encryptedData": {"a": sealed, "b": 1}}),
+                Reason::Malformed,
+                "no key could decrypt secret (a)\nencryptedData must hold text, found a number (b)",
+                true,
+            ),
+            (
+                json!({"encryptedData": {}, "template": {"data": {"k": "{{ .x }}"}}}),
+                Reason::TemplateUnsupported,
+                "spec.template.data is not rendered by this version (k)",
+                false,
+            ),
+            (
+                json!({"data": "AgA="}),
+                Reason::DeprecatedData,
+                "using deprecated 'data' field, use 'encryptedData' or flip the feature flag",
+                false,
+            ),
+        ] {
+            let failed = failing(spec);
+            assert_eq!((failed.reason, failed.error.as_str(), failed.wants_key), (reason, error, wants_key));
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Every reason that a condition can have. The names are wire format: people alert on them. `docs/controller.md` holds the
+//! table, and a test keeps it equal to this file.
+
+/// Why an object is as its conditions say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Reason {
+    /// The Secret is as the SealedSecret states it.
+    Unsealed,
+    /// No key at hand opens at least one value.
+    WrongKey,
+    /// A value was sealed for another scope, namespace or name.
+    WrongScope,
+    /// A value was changed or cut after it was sealed.
+    Damaged,
+    /// A value is not text, not base64 or too short, or the object itself is unreadable.
+    Malformed,
+    /// `spec.data` is used in a way that is not allowed.
+    DeprecatedData,
+    /// `spec.template.data` is used, which this version does not render.
+    TemplateUnsupported,
+    /// The controller has no sealing key yet.
+    NoSealingKey,
+    /// A Secret of that name exists and belongs to somebody else.
+    NotManaged,
+    /// The Secret is immutable and its data would have to change.
+    Immutable,
+    /// The Secret has another type, which Kubernetes never lets change.
+    TypeChange,
+    /// The Secret is being deleted.
+    Terminating,
+    /// Somebody keeps changing the Secret.
+    Drift,
+    /// The API server says that the Secret is not valid.
+    Rejected,
+    /// The controller lacks rights, or the namespace is being deleted.
+    Forbidden,
+    /// The API server could not be asked, or failed.
+    ApiError,
+}
+
+/// How upstream's counter `unseal_errors_total` calls the step that failed (sealed-secrets 13.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Step {
+    /// Decrypting.
+    Unseal,
+    /// Writing.
+    Update,
+    /// Refused, because the Secret is somebody else's.
+    Unmanaged,
+}
+
+impl Reason {
+    /// All of them, in the order of the documentation.
+    pub(crate) const ALL: [Self; 16] = [
+        Self::Unsealed,
+        Self::WrongKey,
+        Self::WrongScope,
+        Self::Damaged,
+        Self::Malformed,
+        Self::DeprecatedData,
+        Self::TemplateUnsupported,
+        Self::NoSealingKey,
+        Self::NotManaged,
+        Self::Immutable,
+        Self::TypeChange,
+        Self::Terminating,
+        Self::Drift,
+        Self::Rejected,
+        Self::Forbidden,
+        Self::ApiError,
+    ];
+
+    /// The word in the condition.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Unsealed => "Unsealed",
+            Self::WrongKey => "WrongKey",
+            Self::WrongScope => "WrongScope",
+            Self::Damaged => "Damaged",
+            Self::Malformed => "Malformed",
+            Self::DeprecatedData => "DeprecatedData",
+            Self::TemplateUnsupported => "TemplateUnsupported",
+            Self::NoSealingKey => "NoSealingKey",
+            Self::NotManaged => "NotManaged",
+            Self::Immutable => "Immutable",
+            Self::TypeChange => "TypeChange",
+            Self::Terminating => "Terminating",
+            Self::Drift => "Drift",
+            Self::Rejected => "Rejected",
+            Self::Forbidden => "Forbidden",
+            Self::ApiError => "ApiError",
+        }
+    }
+
+    /// The reason that a word stands for, if it is one of ours.
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+
+    /// What has happened.
+    pub(crate) fn cause(self) -> &'static str {
+        match self {
+            Self::Unsealed => "The Secret is as the SealedSecret states it.",
+            Self::WrongKey => {
+                "At least one value does not open with any key of this cluster: it was sealed for another cluster or \
+                 another name, its key was deleted, or its beginning is damaged."
+            }
+            Self::WrongScope => "At least one value was sealed for another scope, namespace or name.",
+            Self::Damaged => "At least one value was changed or cut after it was sealed.",
+            Self::Malformed => "A value is not text, not base64 or too short, or the object itself cannot be read.",
+            Self::DeprecatedData => {
+                "The deprecated field `spec.data` is switched off, is used together with `encryptedData`, or does not hold a \
+                 Secret."
+            }
+            Self::TemplateUnsupported => "The object uses `spec.template.data`, which this version does not render.",
+            Self::NoSealingKey => "The controller has no sealing key yet.",
+            Self::NotManaged => "A Secret with this name exists, and this SealedSecret does not own it.",
+            Self::Immutable => "The Secret is immutable, and its data would have to change.",
+            Self::TypeChange => "The type of the Secret would have to change, which Kubernetes does not allow.",
+            Self::Terminating => "The Secret is being deleted, and a finalizer holds it.",
+            Self::Drift => "Somebody keeps changing the Secret back: repairs wait longer and longer.",
+            Self::Rejected => "The API server says that the Secret is not valid.",
+            Self::Forbidden => "The controller lacks a right, or the namespace is being deleted.",
+            Self::ApiError => "The API server could not be reached, or answered with an error.",
+        }
+    }
+
+    /// What mends it.
+    pub(crate) fn cure(self) -> &'static str {
+        match self {
+            Self::Unsealed => "Nothing to do.",
+            Self::WrongKey => {
+                "Seal the value again with this cluster's certificate, or add the missing key Secret; objects that wait for \
+                 a key are opened as soon as it appears."
+            }
+            Self::WrongScope => {
+                "Give the SealedSecret the name and namespace that the message names, or the scope annotation, or seal again."
+            }
+            Self::Damaged => "Take the value from version control again, or seal it again.",
+            Self::Malformed => "Correct the item that the message names; seal it again if in doubt.",
+            Self::DeprecatedData => "Seal the items into `spec.encryptedData`.",
+            Self::TemplateUnsupported => "Seal the rendered value, or wait for a version that renders templates.",
+            Self::NoSealingKey => "See the controller's log for why it can neither read nor create key Secrets.",
+            Self::NotManaged => {
+                "Delete or rename the other Secret, or rename the SealedSecret; it is created as soon as the name is free."
+            }
+            Self::Immutable => "Delete the Secret; it is created again with the new data.",
+            Self::TypeChange => "Delete the Secret; it is created again with the new type.",
+            Self::Terminating => "Wait, or remove the finalizer; the Secret is created again when it is gone.",
+            Self::Drift => "Stop the other writer, or annotate the SealedSecret with `bulla.dev/drift: ignore`.",
+            Self::Rejected => "Correct the item, type, label or annotation that the message names.",
+            Self::Forbidden => "Grant the right that the message names.",
+            Self::ApiError => "Usually nothing: it is tried again until it works.",
+        }
+    }
+
+    /// The label of upstream's counter; none for success.
+    pub(crate) fn step(self) -> Option<Step> {
+        match self {
+            Self::Unsealed => None,
+            Self::WrongKey
+            | Self::WrongScope
+            | Self::Damaged
+            | Self::Malformed
+            | Self::DeprecatedData
+            | Self::TemplateUnsupported
+            | Self::NoSealingKey => Some(Step::Unseal),
+            Self::NotManaged => Some(Step::Unmanaged),
+            Self::Immutable
+            | Self::TypeChange
+            | Self::Terminating
+            | Self::Drift
+            | Self::Rejected
+            | Self::Forbidden
+            | Self::ApiError => Some(Step::Update),
+        }
+    }
+}
+
+impl Step {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Unseal => "unseal",
+            Self::Update => "update",
+            Self::Unmanaged => "unmanaged",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_lists_every_reason_with_its_cause_and_cure() {
+        let mut table = String::from("| reason | cause | cure |\n|---|---|---|\n");
+        for reason in Reason::ALL {
+            table.push_str(&format!("| `{}` | {} | {} |\n", reason.as_str(), reason.cause(), reason.cure()));
+        }
+        let documentation = include_str!("../../../../docs/controller.md");
+        assert!(documentation.contains(&table), "put this table into docs/controller.md:\n{table}");
+    }
+
+    #[test]
+    fn every_reason_is_one_word_that_reads_back() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::parse(reason.as_str()), Some(reason));
+            assert!(reason.as_str().bytes().all(|byte| byte.is_ascii_alphabetic()), "kubectl and alerts match on it");
+        }
+        assert_eq!(Reason::parse("Other"), None);
+    }
+}
