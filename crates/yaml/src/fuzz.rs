@@ -20,6 +20,8 @@ pub fn manifest(data: &[u8]) {
         let _ = document.root.to_go_string();
         // Infinity has no JSON form.
         let Ok(json) = document.root.to_json() else { continue };
+        // Wrapped, so that the JSON text is read as JSON whatever it is.
+        let json = serde_json::json!({ "a": json });
         let out = Out::from(&json);
         for (text, name) in [(out.to_yaml(), "YAML"), (out.to_json(), "JSON")] {
             let wide = Limits { max_bytes: usize::MAX, max_depth: 400, ..Limits::default() };

@@ -117,7 +117,7 @@ pub(crate) fn parse_point_float(text: &str) -> Option<f64> {
 
 /// The integer that a float becomes on its way through JSON text.
 pub(crate) fn as_integer(value: f64) -> Option<Integer> {
-    if value.fract() != 0.0 || value.abs() >= 1e21 || value == 0.0 && value.is_sign_negative() {
+    if value.fract() != 0.0 || value.abs() >= 1e21 {
         return None;
     }
     parse_go_integer(&format_json(value))
