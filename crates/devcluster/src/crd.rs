@@ -110,8 +110,8 @@ fn check(state: &State, definition: &Object) -> Vec<FieldError> {
         ));
     }
     let taken = state.resources().find(|other| {
-        other.group == group && ((other.kind == kind) != (other.plural == plural))
-            || other.group == group && other.strategy != Strategy::Custom
+        let half = (other.kind == kind) != (other.plural == plural);
+        other.group == group && (half || other.strategy != Strategy::Custom)
     });
     if let Some(other) = taken {
         let wrong = format!("the group already serves {:?} as {:?}", other.kind, other.plural);
@@ -177,7 +177,7 @@ fn establish(definition: &mut Object) {
             }
         }
     }
-    if !status.get("conditions").is_some_and(|conditions| conditions.as_array().is_some_and(|all| !all.is_empty())) {
+    if status.get("conditions").and_then(Value::as_array).is_none_or(Vec::is_empty) {
         let now = clock::now();
         status.insert(
             "conditions".into(),

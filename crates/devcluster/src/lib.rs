@@ -14,6 +14,24 @@
 //! `kube::Client::new` takes as it is: no port, no TLS, no token. From outside, [`DevCluster::serve`] listens on
 //! loopback with TLS, and its [`Server`] writes a kubeconfig with the token that every request needs.
 //!
+//! ```
+//! use bulla_devcluster::{DevCluster, Options};
+//! use k8s_openapi::api::core::v1::ConfigMap;
+//! use kube::api::{Api, PostParams};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! let cluster = DevCluster::new(Options::default())?;
+//! let client = kube::Client::new(cluster.trusted_service(), "default");
+//! let configs: Api<ConfigMap> = Api::default_namespaced(client);
+//! let mut config = ConfigMap::default();
+//! config.metadata.name = Some("a".into());
+//! configs.create(&PostParams::default(), &config).await?;
+//! assert_eq!(cluster.requests().of("create", "configmaps"), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Inside, the way of a request is `service` -> `request` and `route` (what is asked) -> `crud`, `list`, `watch` (what
 //! is done, on the locked `store`) -> `body` (the answer). `resource` is the table of kinds, `crd` adds to it, `gc`
 //! says what goes when something goes, `validate` what is refused.

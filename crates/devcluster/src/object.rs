@@ -174,7 +174,8 @@ pub(crate) fn map_mut<'a>(object: &'a mut Object, name: &str) -> &'a mut Map<Str
     }
     match slot {
         Value::Object(map) => map,
-        _ => unreachable!("made a map just above"),
+        // It was made a map just above.
+        _ => unreachable!("not a map"),
     }
 }
 

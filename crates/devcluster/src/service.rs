@@ -296,7 +296,10 @@ async fn object_body<B: http_body::Body<Data = Bytes>>(parts: &Parts, body: B) -
     decode(&body::read(body).await?)
 }
 
-fn decoder(parts: &Parts) -> Answer<fn(&[u8]) -> Answer<Object>> {
+/// How a body of some media type becomes an object.
+type Decoder = fn(&[u8]) -> Answer<Object>;
+
+fn decoder(parts: &Parts) -> Answer<Decoder> {
     match content_type(parts) {
         "" | "application/json" => Ok(body::object),
         protobuf::MEDIA_TYPE => Ok(protobuf::object),

@@ -171,10 +171,8 @@ impl Watcher {
                 woken = self.wake.changed() => woken.ok()?,
                 closing = self.shutdown.changed() => closing.ok()?,
                 () = sleep_until(bookmark) => {
-                    if self.bookmarks {
-                        if let Some(piece) = self.timed_bookmark() {
-                            return Some(piece);
-                        }
+                    if self.bookmarks && let Some(piece) = self.timed_bookmark() {
+                        return Some(piece);
                     }
                 }
             }

@@ -1,5 +1,9 @@
 //! What goes when something goes: owners, finalizers, namespaces, CustomResourceDefinitions.
-#![allow(clippy::disallowed_types, reason = "the Secrets of these tests are throw-away")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    reason = "the Secrets of these tests are throw-away, and helpers of tests are tests"
+)]
 
 mod common;
 

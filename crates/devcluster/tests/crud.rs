@@ -1,5 +1,9 @@
 //! Create, read, update and delete through `kube::Client`, in process.
-#![allow(clippy::disallowed_types, reason = "the Secrets of these tests are throw-away")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    reason = "the Secrets of these tests are throw-away, and helpers of tests are tests"
+)]
 
 mod common;
 

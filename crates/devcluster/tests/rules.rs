@@ -1,5 +1,6 @@
 //! What is refused, and with which words: Secrets, patches, media types, paths, bodies. Over plain HTTP requests, so
 //! that nothing of a client stands between.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod common;
 

@@ -1,5 +1,9 @@
 //! Lists and watches: pages, resume, 410, bookmarks, selectors, metadata only.
-#![allow(clippy::disallowed_types, reason = "the Secrets of these tests are throw-away")]
+#![allow(
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    reason = "the Secrets of these tests are throw-away, and helpers of tests are tests"
+)]
 
 mod common;
 
@@ -285,11 +289,9 @@ async fn the_watcher_of_kube_recovers_from_a_compaction() {
     fill(&api, &["a", "b", "c", "d", "e"]).await;
     within("a new list after 410", async {
         while known.len() < 5 {
-            match stream.next().await.unwrap() {
-                Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) => {
-                    known.insert(object.name_any());
-                }
-                Ok(_) | Err(_) => (),
+            let event = stream.next().await.unwrap();
+            if let Ok(watcher::Event::InitApply(object) | watcher::Event::Apply(object)) = event {
+                known.insert(object.name_any());
             }
         }
     })

@@ -1,12 +1,17 @@
 //! Secrets and ConfigMaps: what is folded, defaulted, required, and frozen. No value of either is ever shown.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use serde_json::{Map, Value};
 
 use crate::object::{Object, metadata};
 use crate::status::{Answer, Failure, FieldError};
 use crate::validate::names;
+
+/// Go's decoder takes stray bits in the last character.
+const LENIENT: GeneralPurpose =
+    GeneralPurpose::new(&alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
 
 /// The most that the values of one Secret or ConfigMap may weigh together.
 const MAX_DATA: usize = 1 << 20;
@@ -87,16 +92,15 @@ pub(crate) fn check_secret(secret: &Object) -> Vec<FieldError> {
         }
         "kubernetes.io/dockercfg" => docker(data, ".dockercfg", &mut errors),
         "kubernetes.io/dockerconfigjson" => docker(data, ".dockerconfigjson", &mut errors),
-        "kubernetes.io/basic-auth" => {
-            if !data.contains_key("username") && !data.contains_key("password") {
-                required("username", &mut errors);
-                required("password", &mut errors);
-            }
+        "kubernetes.io/basic-auth" if !data.contains_key("username") && !data.contains_key("password") => {
+            required("username", &mut errors);
+            required("password", &mut errors);
         }
-        "kubernetes.io/ssh-auth" => {
-            if data.get("ssh-privatekey").and_then(Value::as_str).unwrap_or_default().is_empty() {
-                errors.push(FieldError::required("data[ssh-privatekey]", ""));
-            }
+        // An empty key is as good as none here, unlike in a TLS Secret.
+        "kubernetes.io/ssh-auth"
+            if data.get("ssh-privatekey").and_then(Value::as_str).unwrap_or_default().is_empty() =>
+        {
+            errors.push(FieldError::required("data[ssh-privatekey]", ""));
         }
         "kubernetes.io/tls" => {
             required("tls.crt", &mut errors);
@@ -202,8 +206,11 @@ fn canonical_base64(kind: &str, key: &str, value: &mut Value) -> Answer<()> {
     if text.contains(['\r', '\n']) {
         text.retain(|character| !matches!(character, '\r' | '\n'));
     }
-    match STANDARD.decode(text.as_bytes()) {
-        Ok(_) => Ok(()),
+    match LENIENT.decode(text.as_bytes()) {
+        Ok(bytes) => {
+            *text = STANDARD.encode(bytes);
+            Ok(())
+        }
         Err(_) => Err(Failure::bad_request(format!(
             "{kind} in version \"v1\" cannot be handled as a {kind}: illegal base64 data in key {key:?}"
         ))),
