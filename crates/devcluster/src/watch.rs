@@ -17,6 +17,7 @@ use crate::cluster::Inner;
 use crate::list::{invalid_options, parse_version};
 use crate::object::{Stored, View, append_json};
 use crate::request::{Query, Shape, Target};
+use crate::resource::Strategy;
 use crate::selector::Selector;
 use crate::status::{Answer, Failure, FieldError};
 use crate::store::Change;
@@ -29,6 +30,7 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 struct Watcher {
     cluster: Arc<Inner>,
     table: String,
+    strategy: Strategy,
     namespace: String,
     selector: Selector,
     view: View,
@@ -85,6 +87,7 @@ pub(crate) fn open(
     let watcher = Watcher {
         cluster: Arc::clone(cluster),
         table: target.id(),
+        strategy: target.resource.strategy,
         namespace: target.namespace.clone(),
         selector,
         view,
@@ -246,7 +249,14 @@ impl Watcher {
             (false, false) => (),
             (false, true) => self.append("ADDED", &change.after, out),
             (true, true) => self.append("MODIFIED", &change.after, out),
-            (true, false) => self.append("DELETED", &change.after, out),
+            (true, false) if change.gone => self.append("DELETED", &change.after, out),
+            // It left the selection: the watcher is shown what it knew, at the version at which it left.
+            (true, false) => {
+                if let Some(before) = &change.before {
+                    let left = Stored::new(self.strategy, before.thaw(), change.version);
+                    self.append("DELETED", &left, out);
+                }
+            }
         }
     }
 

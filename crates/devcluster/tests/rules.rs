@@ -297,3 +297,71 @@ async fn events_are_selected_by_what_they_involve() {
     let astray = json!({ "metadata": { "name": "c" }, "involvedObject": { "namespace": "other" } });
     assert_eq!(api.post(events, astray).await.0, 422);
 }
+
+/// Every place inside `value`, as a JSON pointer.
+fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+    found.push(at.to_owned());
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, value)| {
+            places(value, &format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")), found);
+        }),
+        Value::Array(list) => list.iter().enumerate().for_each(|(n, value)| places(value, &format!("{at}/{n}"), found)),
+        _ => (),
+    }
+}
+
+#[tokio::test]
+async fn objects_with_anything_anywhere_are_taken_or_refused_but_never_break_the_server() {
+    let api = Api::new();
+    let mut definition = common::sealed_secret_crd();
+    definition["spec"]["names"]["plural"] = json!("widgets");
+    definition["spec"]["names"]["kind"] = json!("Widget");
+    definition["metadata"]["name"] = json!("widgets.bitnami.com");
+    let metadata = json!({
+        "name": "x", "labels": { "a": "b" }, "annotations": { "a/b": "c" }, "finalizers": ["a/b"], "generation": 1,
+        "ownerReferences": [{ "apiVersion": "v1", "kind": "Secret", "name": "y", "uid": "z", "controller": true }],
+    });
+    let secret = json!({ "metadata": metadata, "type": "kubernetes.io/tls", "immutable": false,
+        "data": { "tls.crt": "" }, "stringData": { "tls.key": "" } });
+    let event = json!({ "metadata": { "name": "x" }, "involvedObject": { "namespace": "default" }, "source": { "component": "c" } });
+    let namespace = json!({ "metadata": { "name": "x" }, "spec": { "finalizers": ["kubernetes"] }, "status": { "phase": "Active" } });
+    let config = json!({ "metadata": { "name": "x" }, "data": { "a": "" }, "binaryData": { "b": "" } });
+    let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    for (path, object) in [
+        (definitions, definition),
+        (SECRETS, secret),
+        ("/api/v1/namespaces/default/events", event),
+        ("/api/v1/namespaces", namespace),
+        ("/api/v1/namespaces/default/configmaps", config),
+    ] {
+        let mut found = Vec::new();
+        places(&object, "", &mut found);
+        for place in &found {
+            for value in [
+                json!(null),
+                json!(true),
+                json!(-1.5),
+                json!(""),
+                json!("\u{0}\u{fc}/."),
+                json!([]),
+                json!([1]),
+                json!({}),
+                json!({ "a": 1 }),
+            ] {
+                let mut changed = object.clone();
+                *changed.pointer_mut(place).unwrap() = value.clone();
+                let (code, status) = api.post(path, changed).await;
+                assert!(code < 500 || place.ends_with("resourceVersion"), "{path} with {value} at {place:?}: {status}");
+                if code == 201 {
+                    let name = status["metadata"]["name"].as_str().unwrap();
+                    let (code, _) = api.call(Method::DELETE, &format!("{path}/{name}"), "application/json", "").await;
+                    // Collected with its absent owner, or held by its finalizer.
+                    assert!(matches!(code, 200 | 404), "{path} with {value} at {place:?}");
+                    let free = json!({ "metadata": { "finalizers": null } });
+                    api.patch(&format!("{path}/{name}"), "merge-patch+json", free).await;
+                }
+            }
+        }
+    }
+    assert_eq!(api.get("/api/v1/namespaces").await.0, 200);
+}

@@ -173,7 +173,14 @@ async fn what_leaves_the_selection_is_deleted_for_the_watcher() {
     label("a").await;
     assert_eq!(next_told(&mut events).await, "ADDED x");
     label("b").await;
-    assert_eq!(next_told(&mut events).await, "DELETED x");
+    let left = within("DELETED", events.try_next()).await.unwrap().unwrap();
+    let WatchEvent::Deleted(left) = left else { panic!("expected DELETED, got {}", told(&left)) };
+    assert_eq!(left.labels()["team"], "a", "shown as the watcher knew it");
+    assert_eq!(
+        left.resource_version(),
+        secrets.get("x").await.unwrap().resource_version(),
+        "at the version of the change"
+    );
     secrets.create(&PostParams::default(), &labelled("y", "team", "a")).await.unwrap();
     assert_eq!(next_told(&mut events).await, "ADDED y");
     secrets.delete("y", &DeleteParams::default()).await.unwrap();
