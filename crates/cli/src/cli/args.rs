@@ -1,0 +1,236 @@
+//! Raw flags of bulla's own commands, and their resolution. What a flag means is decided here, and nowhere else.
+
+use std::path::PathBuf;
+
+use bulla_core::sealed::Scope;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+use super::help;
+use crate::cert::fetch::{CONTROLLER_NAME, CONTROLLER_NAMESPACE, Origin};
+use crate::cluster::Choice;
+use crate::io::{Source, Target};
+use crate::manifest::Format;
+use crate::report::Result;
+use crate::{seal, unseal};
+
+/// Secrets that can be committed: seal them before a commit, let the controller turn them into native Secrets.
+#[derive(Debug, Parser)]
+#[command(name = "bulla", version, after_help = help::TOP, arg_required_else_help = true)]
+pub(crate) struct Args {
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Everywhere")]
+    pub(crate) color: Color,
+    /// Leave out notes; warnings and errors stay
+    #[arg(short, long, global = true, help_heading = "Everywhere")]
+    pub(crate) quiet: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Seal plain Secrets, so that they can be committed
+    #[command(after_help = help::SEAL)]
+    Seal(SealArgs),
+    /// Print the plain Secrets behind SealedSecrets, with private keys at hand and without a cluster
+    #[command(after_help = help::UNSEAL)]
+    Unseal(UnsealArgs),
+    /// Show or fetch sealing certificates
+    #[command(arg_required_else_help = true)]
+    Cert {
+        #[command(subcommand)]
+        command: CertCommand,
+    },
+    /// Print a completion script for a shell
+    #[command(after_help = help::COMPLETION)]
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `bulla cert …`
+#[derive(Debug, Subcommand)]
+pub(crate) enum CertCommand {
+    /// Show fingerprint, size, validity and age of a certificate
+    #[command(after_help = help::CERT_SHOW)]
+    Show {
+        /// PEM file; - is standard input
+        file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch the sealing certificate of a cluster; fingerprint and age go to standard error
+    #[command(after_help = help::CERT_FETCH)]
+    Fetch(FetchArgs),
+}
+
+/// `bulla seal`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SealArgs {
+    /// Manifests with Secrets, YAML or JSON, one or many documents; none or - is standard input
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The cluster's sealing certificate, PEM; - is standard input
+    #[arg(long, value_name = "FILE")]
+    cert: Option<PathBuf>,
+    /// Where the values may be opened: under this name, in this namespace, or anywhere in the cluster
+    /// [default: what the Secret's annotations say, else strict]
+    #[arg(long, value_name = "SCOPE")]
+    scope: Option<ScopeArg>,
+    /// Namespace for Secrets that name none
+    #[arg(short, long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Name for the Secret, instead of its own
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Seal Secrets without data, too
+    #[arg(long)]
+    allow_empty_data: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// `bulla unseal`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct UnsealArgs {
+    /// Manifests with SealedSecrets, YAML or JSON; none or - is standard input
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Private key in PEM, or a backup of key Secrets (YAML or JSON); may be given several times
+    #[arg(long = "key", value_name = "FILE")]
+    keys: Vec<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Where data goes, and in which form.
+#[derive(Debug, ClapArgs)]
+struct OutputArgs {
+    /// Format of the output [default: that of the input, or of the name given to --write]
+    #[arg(short, long, value_name = "FORMAT")]
+    output: Option<Format>,
+    /// Write to FILE instead of standard output; the file is replaced as a whole, or left as it is
+    #[arg(short, long, value_name = "FILE")]
+    write: Option<PathBuf>,
+}
+
+/// `bulla cert fetch`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct FetchArgs {
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    /// Namespace of the controller
+    #[arg(long, value_name = "NAMESPACE", default_value = CONTROLLER_NAMESPACE, env = "SEALED_SECRETS_CONTROLLER_NAMESPACE")]
+    controller_namespace: String,
+    /// Name of the controller's Service
+    #[arg(long, value_name = "NAME", default_value = CONTROLLER_NAME, env = "SEALED_SECRETS_CONTROLLER_NAME")]
+    controller_name: String,
+    /// Fetch from this http://, https:// or file:// URL instead
+    #[arg(long, value_name = "URL", conflicts_with_all = ["kubeconfig", "context"])]
+    url: Option<String>,
+    /// Write to FILE instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) write: Option<PathBuf>,
+}
+
+/// Which cluster.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ClusterArgs {
+    /// Kubeconfig file [default: KUBECONFIG, ~/.kube/config, then the cluster that this runs in]
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig [default: its current one]
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+}
+
+/// `--scope`, with one line of help per value.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ScopeArg {
+    /// Only in the SealedSecret with this name and namespace
+    Strict,
+    /// In any SealedSecret of this namespace
+    NamespaceWide,
+    /// Anywhere in the cluster
+    ClusterWide,
+}
+
+/// `--color`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Color {
+    /// Makes the choice for everything that is printed from now on.
+    pub(crate) fn apply(self) {
+        match self {
+            Self::Auto => {}
+            Self::Always => anstream::ColorChoice::AlwaysAnsi.write_global(),
+            Self::Never => anstream::ColorChoice::Never.write_global(),
+        }
+    }
+}
+
+impl From<ScopeArg> for Scope {
+    fn from(arg: ScopeArg) -> Self {
+        match arg {
+            ScopeArg::Strict => Self::Strict,
+            ScopeArg::NamespaceWide => Self::NamespaceWide,
+            ScopeArg::ClusterWide => Self::ClusterWide,
+        }
+    }
+}
+
+impl SealArgs {
+    pub(crate) fn resolve(self) -> Result<seal::Options> {
+        Ok(seal::Options {
+            sources: Source::from_args(&self.files)?,
+            certificate: self.cert.as_deref().map(Source::from_arg),
+            scope: self.scope.map(Scope::from),
+            namespace: self.namespace,
+            name: self.name,
+            allow_empty_data: self.allow_empty_data,
+            format: self.output.output,
+            target: Target::from_arg(self.output.write),
+        })
+    }
+}
+
+impl UnsealArgs {
+    pub(crate) fn resolve(self) -> Result<unseal::Options> {
+        Ok(unseal::Options {
+            sources: Source::from_args(&self.files)?,
+            keys: self.keys.iter().map(|path| Source::from_arg(path)).collect(),
+            format: self.output.output,
+            target: Target::from_arg(self.output.write),
+        })
+    }
+}
+
+impl FetchArgs {
+    pub(crate) fn origin(self) -> Origin {
+        match self.url {
+            Some(url) => Origin::Url(url),
+            None => Origin::Cluster {
+                choice: self.cluster.choice(),
+                namespace: self.controller_namespace,
+                name: self.controller_name,
+            },
+        }
+    }
+}
+
+impl ClusterArgs {
+    pub(crate) fn choice(self) -> Choice {
+        Choice { kubeconfig: self.kubeconfig, context: self.context }
+    }
+}

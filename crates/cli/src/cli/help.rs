@@ -1,0 +1,57 @@
+//! What `--help` says after the flags: an example that can be typed, and what a person would ask next.
+
+/// `bulla --help`
+pub(crate) const TOP: &str = "\
+Example, the first five minutes:
+  bulla quickstart                               see it all happen, without a cluster
+  bulla cert fetch > cert.pem                    the cluster's public certificate; commit it
+  bulla seal --cert cert.pem secret.yaml -w sealed.yaml
+  kubectl apply -f sealed.yaml                   the controller makes the Secret
+
+`bulla kubeseal …` behaves as kubeseal does; so does the binary under the name kubeseal.
+Exit codes: 0 done, 1 failed, 2 needs attention, 3 usage, 130 interrupted.
+Every error has a code such as E0205; docs/errors.md explains it.";
+
+/// `bulla seal --help`
+pub(crate) const SEAL: &str = "\
+Example:
+  kubectl create secret generic db --namespace shop --from-literal=user=app \\
+      --from-file=password=/dev/stdin --dry-run=client -o yaml \\
+    | bulla seal --cert cert.pem > db.sealed.yaml
+
+  bulla seal --cert cert.pem --scope namespace-wide secrets/*.yaml -w all.sealed.yaml
+
+Only the cluster whose certificate is used can open the result; you cannot. Everything but kind Secret is
+refused. If one document is bad, nothing is written.";
+
+/// `bulla unseal --help`
+pub(crate) const UNSEAL: &str = "\
+Example:
+  kubectl get secret -n kube-system -l sealedsecrets.bitnami.com/sealed-secrets-key -o yaml > keys.yaml
+  bulla unseal --key keys.yaml db.sealed.yaml
+
+If one value does not open, nothing is printed, and each value that does not is explained. Files that are
+written with --write are readable by you only.";
+
+/// `bulla cert show --help`
+pub(crate) const CERT_SHOW: &str = "\
+Example:
+  bulla cert show cert.pem
+  bulla cert show --json cert.pem | jq -r .fingerprint";
+
+/// `bulla cert fetch --help`
+pub(crate) const CERT_FETCH: &str = "\
+Example:
+  bulla cert fetch > cert.pem
+  bulla cert fetch --context prod --controller-namespace sealed --controller-name sealed-secrets -w prod.pem
+  bulla cert fetch --url https://sealed.example.com/v1/cert.pem -w prod.pem
+
+The right to read services/proxy in the controller's namespace is needed. Compare the fingerprint with what
+your administrator says, then commit the file. (Pinning a fingerprint comes in a later version.)";
+
+/// `bulla completion --help`
+pub(crate) const COMPLETION: &str = "\
+Examples:
+  bulla completion bash > /etc/bash_completion.d/bulla
+  bulla completion zsh  > \"${fpath[1]}/_bulla\"
+  bulla completion fish > ~/.config/fish/completions/bulla.fish";

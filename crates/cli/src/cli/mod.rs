@@ -1,0 +1,117 @@
+//! bulla's own command line: raw flags, resolved once into the options of a command, then run.
+
+mod args;
+mod help;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use self::args::{Args, CertCommand, Command};
+use crate::cert;
+use crate::io::{Console, Source, Target};
+use crate::report::{Code, Exit, Report, Result};
+use crate::{completion, seal, unseal};
+
+/// Runs `bulla` and returns its exit code.
+pub(crate) fn run(args: Vec<OsString>) -> u8 {
+    let matches = match command().try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(error) => return stopped(&error),
+    };
+    let args = match Args::from_arg_matches(&matches) {
+        Ok(args) => args,
+        Err(error) => return stopped(&error),
+    };
+    args.color.apply();
+    let console = Console::new(args.quiet);
+    match dispatch(args.command, console) {
+        Ok(exit) => exit.code(),
+        Err(report) => {
+            console.report(&report);
+            report.exit().code()
+        }
+    }
+}
+
+/// The definition of the command line; completion and the tests of the help text use it, too.
+pub(crate) fn command() -> clap::Command {
+    Args::command()
+}
+
+fn dispatch(command: Command, console: Console) -> Result<Exit> {
+    let done = |result: Result<()>| result.map(|()| Exit::Done);
+    match command {
+        Command::Seal(args) => done(seal::run(&args.resolve()?, console)),
+        Command::Unseal(args) => done(unseal::run(&args.resolve()?, console)),
+        Command::Cert { command: CertCommand::Show { file, json } } => {
+            done(cert::show(&Source::from_arg(&file), json, jiff::Timestamp::now()))
+        }
+        Command::Cert { command: CertCommand::Fetch(args) } => {
+            let target = Target::from_arg(args.write.clone());
+            done(cert::fetch::run(&args.origin(), &target, console))
+        }
+        Command::Completion { shell } => done(completion::run(shell, self::command())),
+    }
+}
+
+/// Help, version, or a command line that is not understood.
+fn stopped(error: &clap::Error) -> u8 {
+    use clap::error::ErrorKind;
+    let console = Console::new(false);
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // clap knows whether its own output is a terminal.
+            let _ = error.print();
+            Exit::Done.code()
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print();
+            Exit::Usage.code()
+        }
+        _ => {
+            let text = error.render().to_string();
+            let (message, rest) = text.split_once("\n\n").unwrap_or((text.trim_end(), ""));
+            let message = message.strip_prefix("error: ").unwrap_or(message).replace("\n", " ");
+            let hints: Vec<&str> = rest
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty())
+                .map(|line| line.trim_start_matches("tip: "))
+                .collect();
+            let report = Report::new(Code::Usage, message).hint(hints.join("\n"));
+            console.report(&report);
+            report.exit().code()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_explains_itself_with_an_example() {
+        fn check(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            assert!(!about.is_empty(), "{path} does not say what it is for");
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{path}: {} is not explained", argument.get_id());
+            }
+            let children: Vec<_> = command.get_subcommands().filter(|child| child.get_name() != "help").collect();
+            if children.is_empty() {
+                let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(after.contains("Example"), "{path} has no example");
+                assert!(after.contains("bulla "), "{path} has no example that can be typed");
+            }
+            children.into_iter().for_each(|child| check(child, &path));
+        }
+        check(&command(), "");
+    }
+}

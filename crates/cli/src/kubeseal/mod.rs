@@ -1,0 +1,4 @@
+//! stub
+pub(crate) fn run(_args: Vec<std::ffi::OsString>) -> u8 {
+    1
+}

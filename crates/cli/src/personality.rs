@@ -1,0 +1,52 @@
+//! Which tool this is: by the name of the program, or by the first word (`bulla kubeseal …`).
+
+use std::ffi::OsString;
+use std::path::Path;
+
+/// A tool that the binary can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Personality {
+    Bulla,
+    Kubeseal,
+    Controller,
+}
+
+/// Runs the program with its arguments, the name first, and returns the exit code.
+pub(crate) fn run(mut args: Vec<OsString>) -> u8 {
+    match choose(&args) {
+        (Personality::Bulla, _) => crate::cli::run(args),
+        (Personality::Kubeseal, skipped) => crate::kubeseal::run(args.split_off(skipped)),
+        (Personality::Controller, _) => crate::cli::run(args),
+    }
+}
+
+/// The personality, and how many words it leaves before the arguments of its tool. `bulla controller` is a command of
+/// bulla's own grammar; only the name `controller` makes it the stock controller's.
+fn choose(args: &[OsString]) -> (Personality, usize) {
+    let name = args.first().and_then(|program| Path::new(program).file_stem()?.to_str());
+    match name {
+        Some("kubeseal") => return (Personality::Kubeseal, 1),
+        Some("controller") => return (Personality::Controller, 1),
+        _ => {}
+    }
+    match args.get(1).and_then(|word| word.to_str()) {
+        Some("kubeseal") => (Personality::Kubeseal, 2),
+        _ => (Personality::Bulla, 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_the_program_decides() {
+        let choose = |words: &[&str]| choose(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(choose(&["bulla", "seal"]), (Personality::Bulla, 1));
+        assert_eq!(choose(&["/usr/local/bin/kubeseal", "--raw"]), (Personality::Kubeseal, 1));
+        assert_eq!(choose(&["kubeseal.exe"]), (Personality::Kubeseal, 1));
+        assert_eq!(choose(&["bulla", "kubeseal", "--raw"]), (Personality::Kubeseal, 2));
+        assert_eq!(choose(&["controller"]), (Personality::Controller, 1));
+        assert_eq!(choose(&[]), (Personality::Bulla, 1));
+    }
+}

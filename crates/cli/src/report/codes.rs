@@ -1,0 +1,135 @@
+//! The stable codes of errors. A code is never reused; docs/errors.md explains each one, and a test keeps both lists equal.
+
+macro_rules! codes {
+    ($($name:ident = $text:literal, $summary:literal;)*) => {
+        /// What went wrong, by a name that stays the same when wording changes.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Code {
+            $(#[doc = $summary] $name,)*
+        }
+
+        impl Code {
+            /// The text form, as messages show it and people search for it.
+            pub(crate) fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// All codes with the names that the source uses for them, and their summaries.
+            #[cfg(test)]
+            pub(crate) const ALL: &'static [(Self, &'static str, &'static str)] =
+                &[$((Self::$name, stringify!($name), $summary),)*];
+        }
+    };
+}
+
+codes! {
+    Usage = "E0001", "the command line is not understood";
+
+    ReadFile = "E0101", "a file cannot be read";
+    InputTooLarge = "E0102", "the input is larger than 64 MiB";
+    WriteFile = "E0103", "a file cannot be written";
+    WriteOutput = "E0104", "standard output cannot be written";
+    StdinTwice = "E0105", "standard input is asked for twice";
+
+    NotYaml = "E0201", "the input is neither YAML nor JSON";
+    NothingThere = "E0202", "the input holds no document";
+    NotASecret = "E0203", "the document is not a Secret";
+    IsAList = "E0204", "the document is a List";
+    NoName = "E0205", "the Secret has no name";
+    NoNamespace = "E0206", "the Secret has no namespace";
+    OtherNamespace = "E0207", "the Secret's namespace is another one than the flag says";
+    DuplicateKey = "E0208", "a key is defined twice in one map";
+    WrongType = "E0209", "a field of the Secret has a value of the wrong kind";
+    NotBase64 = "E0210", "a value under data is not base64";
+    NoData = "E0211", "the Secret has no data";
+    NameForMany = "E0212", "one name is given for several Secrets";
+
+    NoCertificateGiven = "E0301", "no certificate is given";
+    NotACertificate = "E0302", "the file holds no certificate";
+    CertificateMalformed = "E0303", "the certificate is damaged";
+    CertificateExpired = "E0304", "the certificate has expired";
+    CertificateNotRsa = "E0305", "the certificate's key is not an RSA key";
+    CertificateKeySize = "E0306", "the certificate's RSA key has a size that is not supported";
+
+    NoKeyGiven = "E0401", "no private key is given";
+    KeyUnusable = "E0402", "a key file holds no usable private key";
+    NotASealedSecret = "E0403", "the document is not a SealedSecret";
+    DoesNotOpen = "E0404", "values of a SealedSecret do not open";
+    HasTemplates = "E0405", "the SealedSecret has templates, which are not rendered yet";
+    DeprecatedData = "E0406", "the deprecated field spec.data cannot be used";
+
+    NoCluster = "E0501", "no cluster is configured";
+    Kubeconfig = "E0502", "the kubeconfig cannot be used";
+    ClusterUnreachable = "E0503", "the cluster does not answer";
+    ControllerNotFound = "E0504", "the controller's service is not there";
+    ClusterRefused = "E0505", "the cluster refuses the request";
+    FetchFailed = "E0506", "the certificate cannot be fetched from the URL";
+
+    PortTaken = "E0601", "an address cannot be listened on";
+    ControllerSettings = "E0602", "the controller cannot work with these settings";
+    ControllerFailed = "E0603", "the controller cannot be started";
+    DevclusterExposed = "E0604", "the development cluster would be open to other machines";
+    DevclusterFailed = "E0605", "the development cluster cannot be started";
+
+    StoryBroken = "E0701", "a step of the quickstart did not happen";
+
+    Internal = "E0901", "something failed that should not";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::Code;
+
+    fn explained() -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors.md");
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    #[test]
+    fn every_code_is_explained_and_every_explanation_has_a_code() {
+        let text = explained();
+        let documented: BTreeSet<&str> = text.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+        let titles: Vec<String> =
+            Code::ALL.iter().map(|(code, _, summary)| format!("{}: {summary}", code.as_str())).collect();
+        let known: BTreeSet<&str> = titles.iter().map(String::as_str).collect();
+        let missing: Vec<_> = known.difference(&documented).collect();
+        let stale: Vec<_> = documented.difference(&known).collect();
+        assert!(missing.is_empty(), "docs/errors.md lacks the headings: {missing:#?}");
+        assert!(stale.is_empty(), "docs/errors.md explains what no longer exists: {stale:#?}");
+    }
+
+    #[test]
+    fn every_explanation_has_a_cause_and_a_cure() {
+        for section in explained().split("\n### ").skip(1) {
+            let title = section.lines().next().unwrap_or_default();
+            for part in ["**Cause.**", "**Cure.**"] {
+                assert!(section.contains(part), "docs/errors.md, {title}: no {part}");
+            }
+        }
+    }
+
+    #[test]
+    fn codes_are_unique_and_every_one_is_used() {
+        let mut source = String::new();
+        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut source);
+        let mut seen = BTreeSet::new();
+        for (code, name, _) in Code::ALL {
+            assert!(seen.insert(code.as_str()), "{} is given twice", code.as_str());
+            assert!(source.contains(&format!("Code::{name}")), "Code::{name} is never used");
+        }
+    }
+
+    fn collect(folder: &Path, source: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, source);
+            } else if path.extension().is_some_and(|ending| ending == "rs") && !path.ends_with("report/codes.rs") {
+                source.push_str(&std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Errors for people: what happened and where, a stable code, and the command that mends it.
+//!
+//! Libraries return typed errors; here they become a [`Report`], with the file's name in front and a hint behind. A report
+//! never carries a byte of a value: it is built from positions, names of fields, and fingerprints.
+
+mod codes;
+mod from_core;
+
+pub(crate) use codes::Code;
+pub(crate) use from_core::{bad_certificate, bad_key_file, bad_manifest, bad_secret};
+
+use std::fmt::Write as _;
+
+/// The result of everything that a command does.
+pub(crate) type Result<T> = std::result::Result<T, Report>;
+
+/// An error, ready to be shown.
+#[derive(Debug)]
+pub(crate) struct Report {
+    code: Code,
+    message: String,
+    hint: Option<String>,
+}
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Everything was done.
+    Done,
+    /// It failed; an error was shown.
+    Failed,
+    /// The command line was not understood.
+    Usage,
+    /// Interrupted by the user.
+    Interrupted,
+}
+
+impl Exit {
+    /// The exit code, as the manual promises it. 2 is kept for commands that find something to attend to.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 3,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+impl Report {
+    /// An error without a hint. The message is lower case, without a full stop.
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None }
+    }
+
+    /// Adds what the user can do about it.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// What kind of error it is.
+    #[cfg(test)]
+    pub(crate) fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The message without code and hint.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// How the program ends because of it.
+    pub(crate) fn exit(&self) -> Exit {
+        if self.code == Code::Usage { Exit::Usage } else { Exit::Failed }
+    }
+
+    /// As it goes to standard error: `bulla: error: …`, then `hint: …`.
+    pub(crate) fn render(&self) -> String {
+        let (red, bold) = (anstyle::AnsiColor::Red.on_default().bold(), anstyle::Style::new().bold());
+        let mut text = format!("bulla: {red}error:{red:#} {} ({})\n", self.message, self.code.as_str());
+        for line in self.hint.iter().flat_map(|hint| hint.lines()) {
+            let _ = writeln!(text, "{bold}hint:{bold:#} {line}");
+        }
+        text
+    }
+}
+
+/// A chain of causes on one line: `a: b: c`, without a cause that its parent already repeats.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let words = cause.to_string();
+        if !text.contains(&words) {
+            let _ = write!(text, ": {words}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// What the operating system said, without Rust's `(os error 2)`, in lower case as everything else.
+pub(crate) fn os_error(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.rsplit_once(" (os error").map_or(text.as_str(), |(text, _)| text);
+    let mut letters = text.chars();
+    match (letters.next(), text.chars().nth(1)) {
+        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(letters).collect(),
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_shows_its_code_and_its_hint() {
+        let report = Report::new(Code::NoName, "the Secret has no name").hint("give one:\n  bulla seal --name NAME");
+        let plain = anstream::adapter::strip_str(&report.render()).to_string();
+        assert_eq!(
+            plain,
+            "bulla: error: the Secret has no name (E0205)\nhint: give one:\nhint:   bulla seal --name NAME\n"
+        );
+        assert_eq!(report.exit(), Exit::Failed);
+        assert_eq!(report.code(), Code::NoName);
+        assert_eq!(Report::new(Code::Usage, "x").exit().code(), 3);
+    }
+
+    #[test]
+    fn os_errors_are_lower_case_and_without_numbers() {
+        let error = std::io::Error::from_raw_os_error(2);
+        assert_eq!(os_error(&error), "no such file or directory");
+    }
+}
