@@ -16,8 +16,14 @@ use crate::golden::{Id, World};
 
 /// How long the cluster may take to become what it should be.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(50);
+pub(crate) const POLL: Duration = Duration::from_millis(100);
 const KEY_LABEL: &str = "sealedsecrets.bitnami.com/sealed-secrets-key";
+
+/// Nothing was written for so long: the controller is done.
+const QUIET: Duration = Duration::from_millis(800);
+
+/// resourceVersions by kind and object.
+pub(crate) type Versions = BTreeMap<(&'static str, Id), String>;
 
 /// A connection to the cluster.
 pub(crate) struct Cluster {
@@ -63,10 +69,18 @@ impl Cluster {
 
     /// All objects of a kind, sealing keys left out.
     pub(crate) async fn list(&self, kind: &str) -> Objects {
-        let list = self.api(kind, "").list(&ListParams::default()).await.expect("the API answers");
+        self.list_labelled(kind, &format!("!{KEY_LABEL}")).await
+    }
+
+    /// The Secrets in which the controller keeps its keys.
+    pub(crate) async fn sealing_keys(&self) -> Objects {
+        self.list_labelled("Secret", KEY_LABEL).await
+    }
+
+    async fn list_labelled(&self, kind: &str, selector: &str) -> Objects {
+        let list = self.api(kind, "").list(&ListParams::default().labels(selector)).await.expect("the API answers");
         let objects = list.items.into_iter().map(|object| json!(object));
-        let ours = objects.filter(|object| object["metadata"]["labels"].get(KEY_LABEL).is_none());
-        ours.map(|object| (id(&object), object)).collect()
+        objects.map(|object| (id(&object), object)).collect()
     }
 
     pub(crate) async fn delete(&self, kind: &str, id: &Id) {
@@ -117,6 +131,33 @@ impl Cluster {
             }
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// The resourceVersions of all Secrets and SealedSecrets, once nobody has written any for a while.
+    pub(crate) async fn settled_versions(&self) -> Versions {
+        let deadline = Instant::now() + PATIENCE;
+        let mut versions = self.versions().await;
+        let mut since = Instant::now();
+        while since.elapsed() < QUIET {
+            tokio::time::sleep(POLL).await;
+            let now = self.versions().await;
+            if now != versions {
+                let changed: Vec<_> = now.iter().filter(|(key, version)| versions.get(key) != Some(version)).collect();
+                assert!(Instant::now() < deadline, "the cluster does not come to rest; still written: {changed:?}");
+                (versions, since) = (now, Instant::now());
+            }
+        }
+        versions
+    }
+
+    async fn versions(&self) -> Versions {
+        let mut versions = Versions::new();
+        for kind in ["Secret", "SealedSecret"] {
+            for (id, object) in self.list(kind).await {
+                versions.insert((kind, id), object["metadata"]["resourceVersion"].to_string());
+            }
+        }
+        versions
     }
 
     async fn differences(&self, world: &World) -> Vec<String> {

@@ -142,7 +142,8 @@ impl Content {
     }
 }
 
-fn data(secret: &Value) -> BTreeMap<String, Vec<u8>> {
+/// The decoded data of a Secret.
+pub(crate) fn data(secret: &Value) -> BTreeMap<String, Vec<u8>> {
     texts(&secret["data"]).into_iter().map(|(key, value)| (key, decode(&value))).collect()
 }
 

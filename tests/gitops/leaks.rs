@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-use crate::golden::{Expected, Id, World};
+use crate::golden::World;
 
 /// Shorter values (`true`, `8000`) are found everywhere by chance.
 const SHORTEST: usize = 6;
@@ -33,25 +33,27 @@ impl Needles {
     pub(crate) fn extend(&mut self, world: &World) {
         for (id, expected) in world {
             for (key, content) in &expected.data {
-                self.add(id, expected, key, content.beginning());
+                // A bootstrap token's id is half of its name: public by the author's will.
+                let value = content.beginning();
+                let public = id.1.as_bytes().windows(value.len().max(1)).any(|part| part == value);
+                if !public {
+                    self.add(&format!("{key} in {}/{} ({})", id.0, id.1, expected.file), value);
+                }
             }
         }
     }
 
-    fn add(&mut self, id: &Id, expected: &Expected, key: &str, value: &[u8]) {
+    /// Looks for `value`, for its base64, and for each of its lines. `item` says whose value it is.
+    pub(crate) fn add(&mut self, item: &str, value: &[u8]) {
         let mut forms = vec![value.to_vec(), STANDARD_NO_PAD.encode(value).into_bytes()];
         forms.extend(value.split(|&byte| byte == b'\n').filter(|line| line.len() >= SHORTEST_LINE).map(<[u8]>::to_vec));
+        // The header of a PEM file is no secret.
+        forms.retain(|form| !form.starts_with(b"-----") || form.contains(&b'\n'));
         for bytes in forms {
-            // A bootstrap token's id is half of its name: public by the author's will. PEM headers are no secret.
-            let public = id.1.as_bytes().windows(bytes.len().max(1)).any(|part| part == bytes)
-                || (bytes.starts_with(b"-----") && !bytes.contains(&b'\n'));
-            if let Some(beginning) = bytes.first_chunk::<SHORTEST>()
-                && !public
-            {
-                let item = format!("{} in {}/{} ({})", key, id.0, id.1, expected.file);
+            if let Some(beginning) = bytes.first_chunk::<SHORTEST>() {
                 let known = self.by_beginning.entry(*beginning).or_default();
                 if known.iter().all(|needle| needle.bytes != bytes) {
-                    known.push(Needle { bytes, item });
+                    known.push(Needle { bytes, item: item.to_owned() });
                 }
             }
         }

@@ -1,6 +1,5 @@
 //! The steps. Each begins with a cluster that is what the tree says, and ends with one.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -10,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::cluster::{Cluster, Objects, condition, is_observed};
+use crate::cluster::{Cluster, PATIENCE, POLL, condition, is_observed};
 use crate::golden::{self, Content, Id, World};
 use crate::leaks::Needles;
 use crate::processes::{self, Controller, DevCluster};
@@ -263,14 +262,14 @@ impl Story {
     pub(crate) async fn a_restart_costs_settled_objects_no_write(&mut self) {
         // Twice: also what the restart itself writes must be written once only.
         for _ in 0..2 {
-            let before = self.versions().await;
+            let before = self.cluster.settled_versions().await;
             self.kill_controller();
             self.start_controller();
             // The queue is in order: when the last in line is mended, the others were looked at.
             let canary = id("storefront-staging", "session");
             self.delete_secret(&canary).await;
             self.settle().await;
-            let mut after = self.versions().await;
+            let mut after = self.cluster.settled_versions().await;
             after.retain(|(_, id), _| *id != canary);
             let written: Vec<_> =
                 after.iter().filter(|(key, version)| before[key] != **version).map(|(key, _)| key).collect();
@@ -284,7 +283,7 @@ impl Story {
         let new = [id("mailer-staging", "smtp-relay"), id("identity-prod", "saml-partner")];
         let files =
             ["apps/mailer/overlays/staging/secrets/smtp.yaml", "apps/identity/overlays/prod-eu/secrets/saml.yaml"];
-        let untouched = self.versions().await;
+        let untouched = self.cluster.settled_versions().await;
 
         for index in 0..2 {
             let moved = files[index].replace(&old[index].1, &new[index].1);
@@ -309,7 +308,7 @@ impl Story {
             assert!(message.contains("no key could decrypt secret"), "scripts look for upstream's text: {message}");
         }
         self.cluster.wait_until_equal(&self.world).await;
-        let now = self.versions().await;
+        let now = self.cluster.settled_versions().await;
         for id in &old {
             let key = ("Secret", id.clone());
             assert_eq!(now.get(&key), untouched.get(&key), "the Secret of the old object was touched: {id:?}");
@@ -347,6 +346,12 @@ impl Story {
     }
 
     pub(crate) async fn no_plain_value_was_seen_anywhere(&mut self) {
+        let keys = self.cluster.sealing_keys().await;
+        assert_eq!(keys.len(), 1, "one controller at a time makes one key: {:?}", keys.keys());
+        for (id, key) in &keys {
+            let data = golden::data(key);
+            self.needles.add(&format!("the private key in {}/{}", id.0, id.1), &data["tls.key"]);
+        }
         self.printed.push(("output of the devcluster".to_owned(), self.devcluster.process.output()));
         self.printed.push(("output of the controller".to_owned(), self.controller.process.output()));
         for kind in ["SealedSecret", "Event"] {
@@ -368,14 +373,14 @@ impl Story {
 
     /// Waits for the controller's refusal of an object.
     async fn refused(&self, id: &Id) -> Value {
-        let deadline = Instant::now() + crate::cluster::PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let sealed = self.cluster.get("SealedSecret", id).await.unwrap_or_default();
             if is_observed(&sealed) && condition(&sealed, "Synced").is_some_and(|synced| synced["status"] == "False") {
                 return sealed;
             }
             assert!(Instant::now() < deadline, "{id:?} should be refused: {}", sealed["status"]);
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(POLL).await;
         }
     }
 
@@ -432,19 +437,6 @@ impl Story {
     fn start_controller(&mut self) {
         self.controllers += 1;
         self.controller = Controller::start(self.folder.path(), self.controllers, &self.devcluster.kubeconfig);
-    }
-
-    /// The resourceVersions of all Secrets and SealedSecrets.
-    async fn versions(&self) -> BTreeMap<(&'static str, Id), String> {
-        let mut versions = BTreeMap::new();
-        for kind in ["Secret", "SealedSecret"] {
-            let objects: Objects = self.cluster.list(kind).await;
-            versions.extend(objects.into_iter().map(|(id, object)| {
-                let version = object["metadata"]["resourceVersion"].to_string();
-                ((kind, id), version)
-            }));
-        }
-        versions
     }
 
     /// Secrets that the API lets anybody edit in any way.
