@@ -15,7 +15,11 @@ enum Personality {
 pub(crate) fn run(mut args: Vec<OsString>) -> u8 {
     match choose(&args) {
         (Personality::Bulla, _) => crate::cli::run(args),
-        (Personality::Kubeseal, skipped) => crate::kubeseal::run(args.split_off(skipped)),
+        (Personality::Kubeseal, skipped) => {
+            let rest = args.split_off(skipped);
+            let words: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
+            crate::kubeseal::run(&words.join(" "), rest)
+        }
         (Personality::Controller, _) => crate::cli::run(args),
     }
 }

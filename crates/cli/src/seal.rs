@@ -106,7 +106,9 @@ pub(crate) fn read_secret(source: &str, document: &Document, console: Console) -
         }
     }
     let secret = PlainSecret::from_node(&document.root).map_err(|error| bad_secret(source, &error))?;
-    warn_about_conversions(source, document, &secret, console);
+    for warning in conversions(document, &secret) {
+        console.warn(&format!("{source}: {warning}"));
+    }
     Ok(secret)
 }
 
@@ -152,11 +154,12 @@ fn shown(text: &str) -> String {
 }
 
 /// Unquoted numbers and booleans become text of another spelling, sometimes. The value itself is not shown.
-pub(crate) fn warn_about_conversions(source: &str, document: &Document, secret: &PlainSecret, console: Console) {
+pub(crate) fn conversions(document: &Document, secret: &PlainSecret) -> Vec<String> {
+    let mut warnings = Vec::new();
     for converted in &secret.converted {
-        console.warn(&format!(
-            "{source}: line {}: stringData.{} is {} without quotes: what is sealed is its text form, which may be \
-             spelled differently; write it in quotes",
+        warnings.push(format!(
+            "line {}: stringData.{} is {} without quotes: what is sealed is its text form, which may be spelled \
+             differently; write it in quotes",
             converted.position.line,
             shown(&converted.key),
             converted.kind
@@ -164,13 +167,14 @@ pub(crate) fn warn_about_conversions(source: &str, document: &Document, secret: 
     }
     for field in ["name", "namespace"] {
         if let Some(node) = document.root.at(&["metadata", field]).filter(|node| node.is_coerced()) {
-            console.warn(&format!(
-                "{source}: line {}: metadata.{field} is {} without quotes: write it in quotes",
+            warnings.push(format!(
+                "line {}: metadata.{field} is {} without quotes: write it in quotes",
                 node.span.position.line,
                 node.kind()
             ));
         }
     }
+    warnings
 }
 
 /// Name, namespace and scope, from the manifest and the flags.

@@ -61,7 +61,6 @@ impl Report {
     }
 
     /// What kind of error it is.
-    #[cfg(test)]
     pub(crate) fn code(&self) -> Code {
         self.code
     }

@@ -1,0 +1,396 @@
+//! kubeseal's flags, and pflag's way of reading them (sealed-secrets 8.1, 8.2).
+//!
+//! Hand-written, because exit codes, messages and odd forms (`-ojson`, `--raw=false`, words that are ignored, list flags that add
+//! to the environment) are what scripts depend on, and clap's differ.
+
+use std::ffi::{OsStr, OsString};
+
+use bulla_core::sealed::Scope;
+
+/// How a flag takes its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Bool,
+    Int,
+    Scope,
+    /// Comma-separated, repeatable.
+    List,
+    /// A count or a list of klog's, which is not looked at.
+    Klog,
+    /// A switch of klog's.
+    KlogBool,
+}
+
+/// One flag: long name, shorthand, kind, name of the value in the help, help.
+struct Flag {
+    long: &'static str,
+    short: Option<char>,
+    kind: Kind,
+    value: &'static str,
+    help: &'static str,
+}
+
+const fn flag(long: &'static str, short: Option<char>, kind: Kind, value: &'static str, help: &'static str) -> Flag {
+    Flag { long, short, kind, value, help }
+}
+
+use Kind::{Bool, Int, Klog, KlogBool, List, Text};
+
+/// In the order of their names, as pflag lists them.
+#[rustfmt::skip]
+const FLAGS: &[Flag] = &[
+    flag("add_dir_header", None, KlogBool, "", "Accepted for compatibility, without effect"),
+    flag("allow-empty-data", None, Bool, "", "Allow empty data in the input Secret"),
+    flag("alsologtostderr", None, KlogBool, "", "Accepted for compatibility, without effect"),
+    flag("alsologtostderrthreshold", None, Klog, "severity", "Accepted for compatibility, without effect"),
+    flag("as", None, Text, "string", "Username to impersonate for the operation"),
+    flag("as-group", None, List, "stringArray", "Group to impersonate for the operation, may be repeated"),
+    flag("as-uid", None, Text, "string", "UID to impersonate for the operation"),
+    flag("cert", None, Text, "string", "Certificate / public key file or URL to use for encryption. Overrides --controller-*"),
+    flag("certificate-authority", None, Text, "string", "Path to a cert file for the certificate authority"),
+    flag("client-certificate", None, Text, "string", "Path to a client certificate file for TLS"),
+    flag("client-key", None, Text, "string", "Path to a client key file for TLS"),
+    flag("cluster", None, Text, "string", "The name of the kubeconfig cluster to use"),
+    flag("context", None, Text, "string", "The name of the kubeconfig context to use"),
+    flag("controller-name", None, Text, "string", "Name of the sealed-secrets controller (default \"sealed-secrets-controller\")"),
+    flag("controller-namespace", None, Text, "string", "Namespace of the sealed-secrets controller (default \"kube-system\")"),
+    flag("disable-compression", None, Bool, "", "Opt out of response compression"),
+    flag("fetch-cert", None, Bool, "", "Write the certificate to stdout"),
+    flag("format", Some('o'), Text, "string", "Output format for the sealed secret: json or yaml (default \"json\")"),
+    flag("from-file", None, List, "strings", "Secret items can be sourced from files, only with --raw"),
+    flag("insecure-skip-tls-verify", None, Bool, "", "Do not check the server's certificate"),
+    flag("kubeconfig", None, Text, "string", "Path to a kubeconfig"),
+    flag("legacy_stderr_threshold_behavior", None, KlogBool, "", "Accepted for compatibility, without effect"),
+    flag("log_backtrace_at", None, Klog, "traceLocation", "Accepted for compatibility, without effect"),
+    flag("log_dir", None, Klog, "string", "Accepted for compatibility, without effect"),
+    flag("log_file", None, Klog, "string", "Accepted for compatibility, without effect"),
+    flag("log_file_max_size", None, Klog, "uint", "Accepted for compatibility, without effect"),
+    flag("logtostderr", None, KlogBool, "", "Accepted for compatibility, without effect"),
+    flag("merge-into", None, Text, "string", "Merge items into an existing sealed secret file, in place (not there yet)"),
+    flag("name", None, Text, "string", "Name of the sealed secret (required with --raw and strict scope)"),
+    flag("namespace", Some('n'), Text, "string", "If present, the namespace scope for this CLI request"),
+    flag("one_output", None, KlogBool, "", "Accepted for compatibility, without effect"),
+    flag("password", None, Text, "string", "Password for basic authentication to the API server"),
+    flag("proxy-url", None, Text, "string", "Proxy for requests to the API server"),
+    flag("raw", None, Bool, "", "Encrypt a raw value passed via the flags or stdin instead of a Secret"),
+    flag("re-encrypt", None, Bool, "", "Re-encrypt the given sealed secret to the latest key (not there yet)"),
+    flag("recovery-private-key", None, List, "strings", "Private key files for --recovery-unseal: PEM, key Secret, or List"),
+    flag("recovery-unseal", None, Bool, "", "Decrypt a sealed secret with --recovery-private-key, offline"),
+    flag("request-timeout", None, Text, "string", "How long to wait for one request (default \"0\")"),
+    flag("rotate", None, Bool, "", ""),
+    flag("scope", None, Kind::Scope, "string", "Scope of the sealed secret: strict, namespace-wide, cluster-wide (default strict)"),
+    flag("sealed-secret-file", Some('w'), Text, "string", "Sealed-secret (output) file"),
+    flag("secret-file", Some('f'), Text, "string", "Secret (input) file"),
+    flag("server", None, Text, "string", "The address and port of the Kubernetes API server"),
+    flag("skip_headers", None, KlogBool, "", "Accepted for compatibility, without effect"),
+    flag("skip_log_headers", None, KlogBool, "", "Accepted for compatibility, without effect"),
+    flag("stderrthreshold", None, Klog, "severity", "Accepted for compatibility, without effect"),
+    flag("tls-server-name", None, Text, "string", "Name to check the server's certificate against"),
+    flag("token", None, Text, "string", "Bearer token for authentication to the API server"),
+    flag("user", None, Text, "string", "The name of the kubeconfig user to use"),
+    flag("username", None, Text, "string", "Username for basic authentication to the API server"),
+    flag("v", Some('v'), Int, "Level", "Accepted for compatibility, without effect"),
+    flag("validate", None, Bool, "", "Validate that the sealed secret can be decrypted (not there yet)"),
+    flag("version", None, Bool, "", "Print version information and exit"),
+    flag("vmodule", None, Klog, "moduleSpec", "Accepted for compatibility, without effect"),
+];
+
+/// The help that a command line of flags gets: pflag's `FlagUsages`.
+pub(crate) fn usages() -> String {
+    let mut lines: Vec<(String, &str)> = Vec::new();
+    for flag in FLAGS.iter().filter(|flag| !flag.help.is_empty()) {
+        let short = flag.short.map_or_else(|| "      ".to_owned(), |short| format!("  -{short}, "));
+        let space = if flag.value.is_empty() { "" } else { " " };
+        lines.push((format!("{short}--{}{space}{}", flag.long, flag.value), flag.help));
+    }
+    let width = lines.iter().map(|(left, _)| left.len()).max().unwrap_or_default();
+    lines.into_iter().map(|(left, help)| format!("{left:width$}   {help}\n")).collect()
+}
+
+/// What was given.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Flags {
+    values: Vec<(&'static str, Value)>,
+    /// `--help` or `-h` stands on the command line.
+    pub(crate) help: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Value {
+    Text(OsString),
+    Bool(bool),
+    Scope(Scope),
+    List(Vec<String>),
+}
+
+impl Flags {
+    /// Reads environment and command line. The command line wins; lists add up.
+    ///
+    /// # Errors
+    /// pflag's message for the first word that is wrong.
+    pub(crate) fn parse(
+        args: impl IntoIterator<Item = OsString>,
+        environment: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, String> {
+        let mut flags = Self::default();
+        for flag in FLAGS.iter().filter(|flag| !matches!(flag.kind, Klog | KlogBool | Int)) {
+            let variable = format!("SEALED_SECRETS_{}", flag.long.to_uppercase().replace('-', "_"));
+            if let Some(value) = environment(&variable) {
+                // Values that do not parse are ignored.
+                let _ = flags.set(flag, &value);
+            }
+        }
+        let mut args = args.into_iter();
+        while let Some(word) = args.next() {
+            if word == "--" {
+                break;
+            }
+            if !flags.word(&word, &mut args)? {
+                return Ok(flags);
+            }
+        }
+        Ok(flags)
+    }
+
+    /// One word of the command line; false when the rest does not matter.
+    fn word(&mut self, word: &OsStr, rest: &mut impl Iterator<Item = OsString>) -> Result<bool, String> {
+        let bytes = word.as_encoded_bytes();
+        if bytes.len() < 2 || bytes[0] != b'-' {
+            return Ok(true); // positional words are accepted and ignored
+        }
+        // Flags are ASCII; what stands behind `=` or a shorthand keeps its bytes.
+        let lossy = word.to_string_lossy();
+        if let Some(body) = lossy.strip_prefix("--") {
+            let (name, inline) = match body.split_once('=') {
+                Some((name, _)) => (name, Some(tail(word, 2 + name.len() + 1))),
+                None => (body, None),
+            };
+            if name.is_empty() || name.starts_with('-') {
+                return Err(format!("bad flag syntax: {lossy}"));
+            }
+            if name == "help" {
+                self.help = true;
+                return Ok(false);
+            }
+            let Some(flag) = FLAGS.iter().find(|flag| flag.long == name) else {
+                return Err(format!("unknown flag: --{name}"));
+            };
+            let value = match inline {
+                Some(value) => value,
+                None if flag.is_switch() => "true".into(),
+                None => rest.next().ok_or_else(|| format!("flag needs an argument: --{name}"))?,
+            };
+            self.set(flag, &value).map_err(|cause| flag.invalid(&value, &cause))?;
+            return Ok(true);
+        }
+        self.shorthand(&lossy[1..], word, rest)
+    }
+
+    /// `-ojson`, `-o json`, `-o=json`.
+    fn shorthand(
+        &mut self,
+        letters: &str,
+        word: &OsStr,
+        rest: &mut impl Iterator<Item = OsString>,
+    ) -> Result<bool, String> {
+        let letter = letters.chars().next().unwrap_or_default();
+        if letter == 'h' {
+            self.help = true;
+            return Ok(false);
+        }
+        let Some(flag) = FLAGS.iter().find(|flag| flag.short == Some(letter)) else {
+            return Err(format!("unknown shorthand flag: '{letter}' in -{letters}"));
+        };
+        let value = match &letters[letter.len_utf8()..] {
+            "" => rest.next().ok_or_else(|| format!("flag needs an argument: '{letter}' in -{letters}"))?,
+            inline if inline.starts_with('=') => tail(word, 3),
+            _ => tail(word, 2),
+        };
+        self.set(flag, &value).map_err(|cause| flag.invalid(&value, &cause))?;
+        Ok(true)
+    }
+
+    fn set(&mut self, flag: &Flag, value: &OsStr) -> Result<(), String> {
+        let text = value.to_string_lossy();
+        let parsed = match flag.kind {
+            Text => Value::Text(value.to_owned()),
+            Bool | KlogBool => Value::Bool(go_bool(&text)?),
+            Kind::Scope => Value::Scope(text.parse::<Scope>().map_err(|error| error.to_string())?),
+            List => {
+                let mut list = self.list(flag.long).to_vec();
+                if !text.is_empty() {
+                    list.extend(text.split(',').map(str::to_owned));
+                }
+                Value::List(list)
+            }
+            Int => {
+                text.parse::<i32>().map_err(|_| format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))?;
+                return Ok(());
+            }
+            Klog => return Ok(()),
+        };
+        self.values.retain(|(name, _)| *name != flag.long);
+        self.values.push((flag.long, parsed));
+        Ok(())
+    }
+
+    fn value(&self, name: &str) -> Option<&Value> {
+        debug_assert!(FLAGS.iter().any(|flag| flag.long == name), "no such flag: {name}");
+        self.values.iter().find(|(given, _)| *given == name).map(|(_, value)| value)
+    }
+
+    /// A flag of text; not given and empty are the same.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        self.path(name).map(|text| text.to_string_lossy().into_owned())
+    }
+
+    /// A flag that names a file.
+    pub(crate) fn path(&self, name: &str) -> Option<&OsStr> {
+        match self.value(name) {
+            Some(Value::Text(text)) if !text.is_empty() => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A switch.
+    pub(crate) fn is_set(&self, name: &str) -> bool {
+        matches!(self.value(name), Some(Value::Bool(true)))
+    }
+
+    /// A list.
+    pub(crate) fn list(&self, name: &str) -> &[String] {
+        match self.value(name) {
+            Some(Value::List(list)) => list,
+            _ => &[],
+        }
+    }
+
+    /// `--scope`, strict if it is not given.
+    pub(crate) fn scope(&self) -> Scope {
+        match self.value("scope") {
+            Some(Value::Scope(scope)) => *scope,
+            _ => Scope::Strict,
+        }
+    }
+}
+
+impl Flag {
+    fn is_switch(&self) -> bool {
+        matches!(self.kind, Bool | KlogBool)
+    }
+
+    fn invalid(&self, value: &OsStr, cause: &str) -> String {
+        let name = self.short.map_or_else(|| format!("--{}", self.long), |short| format!("-{short}, --{}", self.long));
+        format!("invalid argument {:?} for {name:?} flag: {cause}", value.to_string_lossy())
+    }
+}
+
+/// What stands behind the first `skip` bytes, which are ASCII.
+fn tail(word: &OsStr, skip: usize) -> OsString {
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt as _;
+        OsStr::from_bytes(&word.as_bytes()[skip..]).to_owned()
+    }
+    #[cfg(not(unix))]
+    {
+        word.to_string_lossy()[skip..].into()
+    }
+}
+
+/// Go's `strconv.ParseBool`.
+fn go_bool(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err(format!("strconv.ParseBool: parsing {text:?}: invalid syntax")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(args: &[&str], environment: &[(&str, &str)]) -> Result<Flags, String> {
+        Flags::parse(args.iter().map(OsString::from), |name| {
+            environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into())
+        })
+    }
+
+    fn parse(args: &[&str]) -> Result<Flags, String> {
+        with(args, &[])
+    }
+
+    #[test]
+    fn the_table_is_in_the_order_of_names() {
+        assert!(FLAGS.windows(2).all(|pair| pair[0].long < pair[1].long));
+    }
+
+    #[test]
+    fn values_follow_in_every_way_that_pflag_knows() {
+        for args in [
+            &["-o", "yaml"][..],
+            &["-oyaml"],
+            &["-o=yaml"],
+            &["--format", "yaml"],
+            &["--format=yaml"],
+            &["x", "-oyaml"],
+        ] {
+            assert_eq!(parse(args).unwrap().text("format").as_deref(), Some("yaml"), "{args:?}");
+        }
+        assert!(parse(&["--raw"]).unwrap().is_set("raw"));
+        assert!(!parse(&["--raw", "--raw=false"]).unwrap().is_set("raw"));
+        // A switch takes no following word.
+        assert!(parse(&["--raw", "false"]).unwrap().is_set("raw"));
+        assert!(parse(&["--", "--raw"]).unwrap().text("format").is_none());
+        assert!(!parse(&["-", "--", "--raw"]).unwrap().is_set("raw"));
+        assert!(parse(&["--help", "--nonsense"]).unwrap().help);
+        assert!(parse(&["-h"]).unwrap().help);
+        assert!(parse(&["-v", "9", "--v=2", "--logtostderr", "--log_dir", "x", "--vmodule=a=1"]).is_ok());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_the_words_of_pflag() {
+        for (args, message) in [
+            (&["--x"][..], "unknown flag: --x"),
+            (&["--x=1"], "unknown flag: --x"),
+            (&["-x"], "unknown shorthand flag: 'x' in -x"),
+            (&["-s", "x"], "unknown shorthand flag: 's' in -s"),
+            (&["--cert"], "flag needs an argument: --cert"),
+            (&["-o"], "flag needs an argument: 'o' in -o"),
+            (&["--=x"], "bad flag syntax: --=x"),
+            (&["---x"], "bad flag syntax: ---x"),
+            (
+                &["--scope", "bad"],
+                "invalid argument \"bad\" for \"--scope\" flag: must be one of: strict, namespace-wide, cluster-wide",
+            ),
+            (
+                &["--raw=x"],
+                "invalid argument \"x\" for \"--raw\" flag: strconv.ParseBool: parsing \"x\": invalid syntax",
+            ),
+            (&["-v=x"], "invalid argument \"x\" for \"-v, --v\" flag: strconv.ParseInt: parsing \"x\": invalid syntax"),
+        ] {
+            assert_eq!(parse(args).unwrap_err(), message, "{args:?}");
+        }
+    }
+
+    #[test]
+    fn the_environment_fills_in_and_lists_add_up() {
+        let environment = [
+            ("SEALED_SECRETS_CERT", "env.pem"),
+            ("SEALED_SECRETS_SCOPE", "nonsense"),
+            ("SEALED_SECRETS_RECOVERY_PRIVATE_KEY", "a,b"),
+            ("SEALED_SECRETS_CONTROLLER_NAMESPACE", "ns"),
+            ("SEALED_SECRETS_V", "9"),
+        ];
+        let flags = with(&["--recovery-private-key", "c"], &environment).unwrap();
+        assert_eq!(flags.text("cert").as_deref(), Some("env.pem"));
+        assert_eq!(flags.scope(), Scope::Strict);
+        assert_eq!(flags.list("recovery-private-key"), ["a", "b", "c"]);
+        assert_eq!(flags.text("controller-namespace").as_deref(), Some("ns"));
+        let flags = with(&["--cert=x", "--scope", "cluster-wide"], &environment).unwrap();
+        assert_eq!(flags.text("cert").as_deref(), Some("x"));
+        assert_eq!(flags.scope(), Scope::ClusterWide);
+    }
+}

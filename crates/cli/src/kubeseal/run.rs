@@ -1,0 +1,142 @@
+//! kubeseal's order of decisions (sealed-secrets 8.3): a bad certificate is reported before the input is read, recovery never
+//! touches a kubeconfig, and the output file is replaced only if everything went well.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use bulla_core::sealed::SealingCertificate;
+use jiff::Timestamp;
+use zeroize::Zeroizing;
+
+use super::flags::Flags;
+use super::{Failure, certificate, open_failed, recover, seal};
+use crate::io::atomic::{NewFile, Replacement};
+use crate::io::input::{read_file, read_limited};
+use crate::io::output::{to_stderr, write_stdout};
+use crate::manifest::Format;
+use crate::report::os_error;
+
+/// Runs what the flags ask for.
+pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
+    if !flags.list("from-file").is_empty() && !flags.is_set("raw") {
+        return Err("--from-file requires --raw".to_owned());
+    }
+    let input = Input::open(flags)?;
+    if matches!(input, Input::Stdin)
+        && std::io::stdin().is_terminal()
+        && !flags.is_set("raw")
+        && !flags.is_set("fetch-cert")
+    {
+        to_stderr("(tty detected: expecting json/yaml k8s resource in stdin)\n");
+    }
+    let format = FormatFlag::of(flags);
+    let output = Output::open(flags)?;
+
+    if flags.is_set("recovery-unseal") {
+        let text = input.read()?;
+        return output.write(recover::recover(&text, flags.list("recovery-private-key"), &format)?.as_bytes());
+    }
+    for mode in ["validate", "re-encrypt", "rotate"] {
+        if flags.is_set(mode) {
+            return Err(not_there_yet(mode));
+        }
+    }
+    let pem = certificate::read(flags)?;
+    if flags.is_set("fetch-cert") {
+        return output.write(&pem);
+    }
+    let certificate = SealingCertificate::from_pem(&pem)
+        .and_then(|certificate| certificate.check_not_expired(Timestamp::now()).map(|()| certificate))
+        .map_err(|error| error.to_string())?;
+    if flags.path("merge-into").is_some() {
+        return Err(not_there_yet("merge-into"));
+    }
+    if flags.is_set("raw") {
+        return output.write(seal::raw(flags, &certificate, input)?.as_bytes());
+    }
+    let text = input.read()?;
+    let mut sealed = Zeroizing::new(String::new());
+    let result = seal::seal(&text, flags, &certificate, &format, &mut sealed);
+    match (result, &output) {
+        (Ok(()), _) => output.write(sealed.as_bytes()),
+        // Documents before the bad one are printed, as kubeseal does; a file is left as it was.
+        (Err(failure), Output::Stdout) => output.write(sealed.as_bytes()).and(Err(failure)),
+        (Err(failure), Output::File(_)) => Err(failure),
+    }
+}
+
+fn not_there_yet(mode: &str) -> Failure {
+    let mode = if mode == "rotate" { "re-encrypt" } else { mode };
+    format!("--{mode} is not there yet in bulla's kubeseal")
+}
+
+/// Where the Secrets come from. Opened early, read late.
+pub(super) enum Input {
+    Stdin,
+    File(PathBuf),
+}
+
+impl Input {
+    fn open(flags: &Flags) -> Result<Self, Failure> {
+        match flags.path("secret-file") {
+            None => Ok(Self::Stdin),
+            Some(path) => match std::fs::File::open(path) {
+                Ok(_) => Ok(Self::File(path.into())),
+                Err(_) => Err("Could not read file specified with --secret-file".to_owned()),
+            },
+        }
+    }
+
+    pub(super) fn read(&self) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        match self {
+            Self::Stdin => read_limited(std::io::stdin().lock(), 0)
+                .map_err(|error| format!("read /dev/stdin: {}", os_error(&error))),
+            Self::File(path) => read_file(path).map_err(|error| open_failed(path, &error)),
+        }
+    }
+}
+
+/// `--format`, looked at when something is printed, and not before.
+pub(super) struct FormatFlag(String);
+
+impl FormatFlag {
+    fn of(flags: &Flags) -> Self {
+        let yaml_by_name = flags.text("sealed-secret-file").is_some_and(|name| {
+            let name = name.to_lowercase();
+            name.ends_with(".yaml") || name.ends_with(".yml")
+        });
+        Self(if yaml_by_name { "yaml".to_owned() } else { flags.text("format").unwrap_or_default() })
+    }
+
+    pub(super) fn resolve(&self) -> Result<Format, Failure> {
+        match self.0.to_lowercase().as_str() {
+            "" | "json" => Ok(Format::Json),
+            "yaml" => Ok(Format::Yaml),
+            _ => Err(format!("unsupported output format: {}", self.0)),
+        }
+    }
+}
+
+/// Where the result goes. The temporary file for `-w` is there before any work is done.
+enum Output {
+    Stdout,
+    File(Box<(PathBuf, Replacement)>),
+}
+
+impl Output {
+    fn open(flags: &Flags) -> Result<Self, Failure> {
+        let Some(path) = flags.path("sealed-secret-file").map(PathBuf::from) else { return Ok(Self::Stdout) };
+        let replacement = Replacement::begin(&path, NewFile::OwnerOnly).map_err(|error| open_failed(&path, &error))?;
+        Ok(Self::File(Box::new((path, replacement))))
+    }
+
+    fn write(self, data: &[u8]) -> Result<(), Failure> {
+        match self {
+            Self::Stdout => write_stdout(data).map_err(|error| format!("write /dev/stdout: {}", os_error(&error))),
+            Self::File(file) => {
+                let (path, replacement) = *file;
+                replacement.finish(data).map_err(|error| format!("write {}: {}", path.display(), os_error(&error)))
+            }
+        }
+    }
+}
