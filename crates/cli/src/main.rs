@@ -17,6 +17,7 @@ mod manifest;
 mod personality;
 mod report;
 mod seal;
+mod serve;
 mod unseal;
 
 use std::process::ExitCode;

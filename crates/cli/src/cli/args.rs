@@ -6,6 +6,7 @@ use bulla_core::sealed::Scope;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use super::help;
+use super::serve_args::{ControllerArgs, DevclusterArgs};
 use crate::cert::fetch::{CONTROLLER_NAME, CONTROLLER_NAMESPACE, Origin};
 use crate::cluster::Choice;
 use crate::io::{Source, Target};
@@ -42,6 +43,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: CertCommand,
     },
+    /// Run the controller, which turns SealedSecrets into native Secrets
+    #[command(after_help = help::CONTROLLER)]
+    Controller(Box<ControllerArgs>),
+    /// Serve the Kubernetes API from memory, for kubectl and for tests
+    #[command(after_help = help::DEVCLUSTER)]
+    Devcluster(DevclusterArgs),
     /// Print a completion script for a shell
     #[command(after_help = help::COMPLETION)]
     Completion {

@@ -21,17 +21,18 @@ Example:
 
   bulla seal --cert cert.pem --scope namespace-wide secrets/*.yaml -w all.sealed.yaml
 
-Only the cluster whose certificate is used can open the result; you cannot. Everything but kind Secret is
-refused. If one document is bad, nothing is written.";
+Only the cluster whose certificate is used can open the result; you cannot. Everything but kind
+Secret is refused. If one document is bad, nothing is written.";
 
 /// `bulla unseal --help`
 pub(crate) const UNSEAL: &str = "\
 Example:
-  kubectl get secret -n kube-system -l sealedsecrets.bitnami.com/sealed-secrets-key -o yaml > keys.yaml
+  kubectl get secret -n kube-system -o yaml \\
+      -l sealedsecrets.bitnami.com/sealed-secrets-key > keys.yaml
   bulla unseal --key keys.yaml db.sealed.yaml
 
-If one value does not open, nothing is printed, and each value that does not is explained. Files that are
-written with --write are readable by you only.";
+If one value does not open, nothing is printed, and each value that does not is explained. New
+files that are written with --write are readable by you only.";
 
 /// `bulla cert show --help`
 pub(crate) const CERT_SHOW: &str = "\
@@ -43,11 +44,11 @@ Example:
 pub(crate) const CERT_FETCH: &str = "\
 Example:
   bulla cert fetch > cert.pem
-  bulla cert fetch --context prod --controller-namespace sealed --controller-name sealed-secrets -w prod.pem
+  bulla cert fetch --context prod --controller-name sealed-secrets -w prod.pem
   bulla cert fetch --url https://sealed.example.com/v1/cert.pem -w prod.pem
 
-The right to read services/proxy in the controller's namespace is needed. Compare the fingerprint with what
-your administrator says, then commit the file. (Pinning a fingerprint comes in a later version.)";
+The right to read services/proxy in the controller's namespace is needed. Compare the fingerprint
+with what your administrator says, then commit the file. (Pinning comes in a later version.)";
 
 /// `bulla completion --help`
 pub(crate) const COMPLETION: &str = "\
@@ -55,3 +56,23 @@ Examples:
   bulla completion bash > /etc/bash_completion.d/bulla
   bulla completion zsh  > \"${fpath[1]}/_bulla\"
   bulla completion fish > ~/.config/fish/completions/bulla.fish";
+
+/// `bulla controller --help`
+pub(crate) const CONTROLLER: &str = "\
+Example, with the cluster of your kubeconfig:
+  bulla controller --namespace kube-system
+  bulla controller --kubeconfig dev.kubeconfig --listen-addr 127.0.0.1:8080 \\
+      --listen-metrics-addr 127.0.0.1:8081
+
+SIGTERM stops it in order; SIGUSR1 makes a new sealing key. Under the name `controller` it is a
+drop-in for the stock controller: same flags, same variables, same manifests.";
+
+/// `bulla devcluster --help`
+pub(crate) const DEVCLUSTER: &str = "\
+Example:
+  bulla devcluster --kubeconfig dev.kubeconfig &
+  kubectl --kubeconfig dev.kubeconfig get crds
+  bulla controller --kubeconfig dev.kubeconfig --namespace kube-system
+
+Prints one line when ready. Everything is in memory and gone when it stops; nothing runs pods.
+Not for anything that matters.";

@@ -2,6 +2,7 @@
 
 mod args;
 mod help;
+mod serve_args;
 
 use std::ffi::OsString;
 
@@ -11,6 +12,7 @@ use self::args::{Args, CertCommand, Command};
 use crate::cert;
 use crate::io::{Console, Source, Target};
 use crate::report::{Code, Exit, Report, Result};
+use crate::serve::{controller, devcluster};
 use crate::{completion, seal, unseal};
 
 /// Runs `bulla` and returns its exit code.
@@ -34,6 +36,37 @@ pub(crate) fn run(args: Vec<OsString>) -> u8 {
     }
 }
 
+/// The stock controller's command line: its flags alone, exit code 2 for every failed start.
+#[derive(Debug, clap::Parser)]
+#[command(name = "controller", disable_version_flag = true)]
+struct StockController {
+    /// Print version information and exit
+    #[arg(long)]
+    version: bool,
+    #[command(flatten)]
+    args: self::serve_args::ControllerArgs,
+}
+
+/// Runs the controller under the name `controller`, and returns its exit code.
+pub(crate) fn run_as_controller(args: Vec<OsString>) -> u8 {
+    const FAILED: u8 = 2;
+    let parsed = match <StockController as clap::Parser>::try_parse_from(args) {
+        Ok(parsed) => parsed,
+        Err(error) => return if stopped(&error) == Exit::Done.code() { 0 } else { FAILED },
+    };
+    if parsed.version {
+        let line = format!("controller version: v0.40.0+bulla.{}\n", env!("CARGO_PKG_VERSION"));
+        return if Target::Stdout.write(line.as_bytes()).is_ok() { 0 } else { FAILED };
+    }
+    match parsed.args.resolve(true).and_then(controller::run) {
+        Ok(()) => 0,
+        Err(report) => {
+            Console::new(false).report(&report);
+            FAILED
+        }
+    }
+}
+
 /// The definition of the command line; completion and the tests of the help text use it, too.
 pub(crate) fn command() -> clap::Command {
     Args::command()
@@ -51,6 +84,8 @@ fn dispatch(command: Command, console: Console) -> Result<Exit> {
             let target = Target::from_arg(args.write.clone());
             done(cert::fetch::run(&args.origin(), &target, console))
         }
+        Command::Controller(args) => done(controller::run(args.resolve(false)?)),
+        Command::Devcluster(args) => done(devcluster::run(&args.resolve(), console)),
         Command::Completion { shell } => done(completion::run(shell, self::command())),
     }
 }

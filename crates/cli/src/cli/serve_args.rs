@@ -1,0 +1,271 @@
+//! Raw flags of `bulla controller` and `bulla devcluster`, and their resolution.
+//!
+//! The controller takes the stock controller's flags and environment variables (sealed-secrets 10.1). Those that are not there yet
+//! are accepted, so that the stock manifests and chart start with only the image changed; the log names each one that was given.
+//! A flag that would narrow what the controller touches is refused instead: ignoring it would do more than was asked for.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bulla_controller::{Config, parse_listen_address};
+use bulla_core::sealed::KeySize;
+use clap::{ArgAction, Args as ClapArgs};
+
+use super::args::ClusterArgs;
+use crate::report::{Code, Report, Result};
+use crate::serve::logs::{self, LogFormat, Logs};
+use crate::serve::{controller, devcluster};
+
+/// `bulla devcluster`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DevclusterArgs {
+    /// Where to write the kubeconfig; readable by you only, it holds the token
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: PathBuf,
+    /// Address to listen on; port 0 takes any free port
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Allow addresses that other machines can reach
+    #[arg(long)]
+    insecure_expose: bool,
+}
+
+impl DevclusterArgs {
+    pub(crate) fn resolve(self) -> devcluster::Options {
+        devcluster::Options { kubeconfig: self.kubeconfig, listen: self.listen, insecure_expose: self.insecure_expose }
+    }
+}
+
+/// `bulla controller`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ControllerArgs {
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    /// Namespace in which the sealing keys are kept [default: POD_NAMESPACE, else the pod's own, else default]
+    #[arg(short, long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Address for /healthz, /readyz and /v1/cert.pem
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = ":8080",
+        env = "SEALED_SECRETS_LISTEN_ADDR",
+        hide_env_values = true
+    )]
+    listen_addr: String,
+    /// Address for /metrics
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = ":8081",
+        env = "SEALED_SECRETS_LISTEN_METRICS_ADDR",
+        hide_env_values = true
+    )]
+    listen_metrics_addr: String,
+    /// Size of new sealing keys in bits: 2048, 3072, 4096 or 8192
+    #[arg(long, value_name = "BITS", default_value = "4096", value_parser = key_size, env = "SEALED_SECRETS_KEY_SIZE", hide_env_values = true)]
+    key_size: KeySize,
+    /// Validity of new sealing certificates
+    #[arg(long, value_name = "DURATION", default_value = "87600h", value_parser = go_duration, env = "SEALED_SECRETS_KEY_TTL", hide_env_values = true)]
+    key_ttl: Duration,
+    /// Prefix of the names of key Secrets
+    #[arg(
+        long,
+        value_name = "PREFIX",
+        default_value = "sealed-secrets-key",
+        env = "SEALED_SECRETS_KEY_PREFIX",
+        hide_env_values = true
+    )]
+    key_prefix: String,
+    /// Common name in new sealing certificates
+    #[arg(long, value_name = "NAME", default_value = "", env = "SEALED_SECRETS_MY_CN", hide_env_values = true)]
+    my_cn: String,
+    /// Objects that are worked on at the same time [default: 16]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=512))]
+    workers: Option<u16>,
+    /// Threads for RSA [default: one per core]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=512))]
+    rsa_threads: Option<u16>,
+    /// Read the deprecated field spec.data
+    #[arg(long, value_name = "BOOL", default_value = "true", value_parser = clap::builder::BoolishValueParser::new(), hide_possible_values = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, env = "SEALED_SECRETS_ACCEPT_DEPRECATED_V1_DATA", hide_env_values = true)]
+    accept_deprecated_v1_data: bool,
+    /// Write the status of SealedSecrets
+    #[arg(long, value_name = "BOOL", default_value = "true", value_parser = clap::builder::BoolishValueParser::new(), hide_possible_values = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, env = "SEALED_SECRETS_UPDATE_STATUS", hide_env_values = true)]
+    update_status: bool,
+    /// Do not restore Secrets that were deleted or edited
+    #[arg(long, value_name = "BOOL", default_value = "false", value_parser = clap::builder::BoolishValueParser::new(), hide_possible_values = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, env = "SEALED_SECRETS_SKIP_RECREATE", hide_env_values = true)]
+    skip_recreate: bool,
+    /// Form of the log
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        ignore_case = true,
+        env = "SEALED_SECRETS_LOG_FORMAT",
+        hide_env_values = true
+    )]
+    log_format: LogFormat,
+    /// Least important level that is logged: DEBUG, INFO, WARN or ERROR
+    #[arg(long, value_name = "LEVEL", default_value = "INFO", value_parser = logs::level, env = "SEALED_SECRETS_LOG_LEVEL", hide_env_values = true)]
+    log_level: tracing::Level,
+    /// INFO and below to standard output [default: true under the name controller, else false]
+    #[arg(long, value_name = "BOOL", value_parser = clap::builder::BoolishValueParser::new(), hide_possible_values = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, env = "SEALED_SECRETS_LOG_INFO_STDOUT", hide_env_values = true)]
+    log_info_stdout: Option<bool>,
+    #[command(flatten)]
+    stock: StockArgs,
+}
+
+/// Declares flags of the stock controller that bulla's does not have yet.
+macro_rules! stock_flags {
+    ($($field:ident = $long:literal, $values:expr;)*) => {
+        /// Flags of the stock controller that have no effect yet.
+        #[derive(Debug, ClapArgs)]
+        struct StockArgs {
+            $(
+                #[doc = concat!("Accepted for compatibility: ", $long)]
+                #[arg(long = $long, hide = true, num_args = $values, default_missing_value = "true", allow_hyphen_values = true)]
+                $field: Option<String>,
+            )*
+        }
+
+        impl StockArgs {
+            /// The names of the flags that were given, with their values.
+            fn given(&self) -> Vec<(&'static str, &str)> {
+                [$((concat!("--", $long), self.$field.as_deref()),)*]
+                    .into_iter()
+                    .filter_map(|(name, value)| Some((name, value?)))
+                    .collect()
+            }
+        }
+    };
+}
+
+stock_flags! {
+    all_namespaces = "all-namespaces", 0..=1;
+    additional_namespaces = "additional-namespaces", 1;
+    label_selector = "label-selector", 1;
+    key_renew_period = "key-renew-period", 1;
+    rotate_period = "rotate-period", 1;
+    key_order_priority = "key-order-priority", 1;
+    key_cutoff_time = "key-cutoff-time", 1;
+    rate_limit = "rate-limit", 1;
+    rate_limit_burst = "rate-limit-burst", 1;
+    metrics_omit_secret_labels = "metrics-omit-secret-labels", 0..=1;
+    privatekey_annotations = "privatekey-annotations", 1;
+    privatekey_labels = "privatekey-labels", 1;
+    old_gc_behavior = "old-gc-behavior", 0..=1;
+    watch_for_secrets = "watch-for-secrets", 0..=1;
+    max_unseal_retries = "max-unseal-retries", 1;
+    kubeclient_qps = "kubeclient-qps", 1;
+    kubeclient_burst = "kubeclient-burst", 1;
+    read_timeout = "read-timeout", 1;
+    write_timeout = "write-timeout", 1;
+}
+
+impl ControllerArgs {
+    /// `stock`: run under the name `controller`, whose log goes to standard output.
+    pub(crate) fn resolve(self, stock: bool) -> Result<controller::Options> {
+        let given = self.stock.given();
+        for (name, value) in &given {
+            let narrows = match *name {
+                "--label-selector" | "--additional-namespaces" => !value.is_empty(),
+                "--all-namespaces" => *value == "false",
+                _ => false,
+            };
+            if narrows {
+                return Err(Report::new(
+                    Code::ControllerSettings,
+                    format!("{name} is not there yet, and ignoring it would touch more than it allows"),
+                )
+                .hint("leave the flag away to serve all namespaces, or stay with the stock controller for now"));
+            }
+        }
+        let address = |text: &str| parse_listen_address(text).map_err(|error| controller::report(&error));
+        let defaults = Config::default();
+        let config = Config {
+            namespace: self.namespace.unwrap_or_else(controller::own_namespace),
+            key_prefix: self.key_prefix,
+            key_size: self.key_size,
+            key_ttl: self.key_ttl,
+            my_cn: self.my_cn,
+            listen_addr: Some(address(&self.listen_addr)?),
+            listen_metrics_addr: Some(address(&self.listen_metrics_addr)?),
+            workers: self.workers.map_or(defaults.workers, usize::from),
+            rsa_threads: self.rsa_threads.map_or(defaults.rsa_threads, usize::from),
+            accept_deprecated_data: self.accept_deprecated_v1_data,
+            update_status: self.update_status,
+            skip_recreate: self.skip_recreate,
+        };
+        Ok(controller::Options {
+            choice: self.cluster.choice(),
+            config,
+            logs: Logs {
+                format: self.log_format,
+                level: self.log_level,
+                info_to_stdout: self.log_info_stdout.unwrap_or(stock),
+            },
+            without_effect: given.into_iter().map(|(name, _)| name).collect(),
+        })
+    }
+}
+
+fn key_size(text: &str) -> std::result::Result<KeySize, String> {
+    text.parse()
+        .map_err(|_| "not a number".to_owned())
+        .and_then(|bits| KeySize::from_bits(bits).map_err(|error| error.to_string()))
+}
+
+/// Go's `time.ParseDuration`, without signs: `87600h`, `1h30m`, `1.5s`, `0`.
+fn go_duration(text: &str) -> std::result::Result<Duration, String> {
+    const EXAMPLE: &str = "expected a duration such as 720h, 90m or 1h30m; there is no unit for days";
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let mut total = 0.0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.').ok_or(EXAMPLE)?;
+        let number: f64 = rest[..digits].parse().map_err(|_| EXAMPLE)?;
+        rest = &rest[digits..];
+        let letters = rest.find(|letter: char| letter.is_ascii_digit() || letter == '.').unwrap_or(rest.len());
+        let unit = match &rest[..letters] {
+            "h" => 3600.0,
+            "m" => 60.0,
+            "s" => 1.0,
+            "ms" => 1e-3,
+            "us" | "µs" => 1e-6,
+            "ns" => 1e-9,
+            _ => return Err(EXAMPLE.to_owned()),
+        };
+        total += number * unit;
+        rest = &rest[letters..];
+    }
+    if text.is_empty() {
+        return Err(EXAMPLE.to_owned());
+    }
+    Duration::try_from_secs_f64(total).map_err(|_| "the duration is too long".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_gos() {
+        for (text, seconds) in [("87600h", 315_360_000.0), ("1h30m", 5400.0), ("1.5s", 1.5), ("0", 0.0), ("100ms", 0.1)]
+        {
+            assert_eq!(go_duration(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
+        }
+        for bad in ["", "30d", "h", "5", "-1h", "1h ", "1..5h", "99999999999999999999h"] {
+            assert!(go_duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn key_sizes_are_those_that_are_supported() {
+        assert_eq!(key_size("4096"), Ok(KeySize::Rsa4096));
+        assert!(key_size("1024").unwrap_err().contains("1024 bits"));
+        assert!(key_size("many").is_err());
+    }
+}
