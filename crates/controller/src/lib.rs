@@ -14,23 +14,32 @@
 //! Nothing here gives up: a failure is retried with capped exponential backoff until it is mended, and what may mend it
 //! (a new key, a deleted blocker, an edited object) wakes just the objects that it concerns.
 
+mod api;
+mod apply;
 mod config;
 mod controller;
+mod diagnosis;
+mod dialect;
+mod drift;
+mod engine;
 mod error;
+mod http;
+mod index;
+mod keys;
+mod live;
+mod metrics;
+mod object;
+mod plan;
+mod queue;
+mod reconcile;
+mod report;
+mod rsa_pool;
+mod watch;
 
 pub use config::{Config, parse_listen_address};
 pub use controller::{Addresses, Controller, Handle};
 pub use error::Error;
+pub use report::reason::reasons;
 
 /// The CustomResourceDefinition of SealedSecret, identical in meaning to upstream's (sealed-secrets 3), as YAML.
 pub const CRD_YAML: &str = include_str!("../../../deploy/crd/sealedsecret.yaml");
-
-mod api;
-mod dialect;
-mod index;
-mod live;
-mod object;
-mod plan;
-mod queue;
-mod report;
-mod rsa_pool;

@@ -54,11 +54,6 @@ impl LiveSecret {
         self.metadata.get("deletionTimestamp").is_some_and(|time| !time.is_null())
     }
 
-    /// `labels` or `annotations`.
-    pub(crate) fn entry(&self, map: &str, name: &str) -> Option<&str> {
-        self.metadata.get(map)?.get(name)?.as_str()
-    }
-
     /// The type; `Opaque` if none is stored.
     pub(crate) fn secret_type(&self) -> &str {
         self.secret_type.as_deref().filter(|text| !text.is_empty()).unwrap_or("Opaque")
@@ -140,7 +135,7 @@ mod tests {
         assert_eq!((live.secret_type(), live.immutable, live.len()), ("Opaque", Some(true), 3));
         assert_eq!(live.item("k").unwrap().expose(), b"x");
         assert!(live.item("empty").unwrap().is_empty() && live.item("null").unwrap().is_empty());
-        assert_eq!(live.entry("labels", "x"), Some("y"));
+        assert_eq!(live.metadata["labels"]["x"], "y");
         assert!(live.metadata.contains_key("finalizers") && !live.metadata.contains_key("managedFields"));
         assert_eq!(live.reference().controller.as_deref(), Some("o"));
         assert!(!live.is_terminating());

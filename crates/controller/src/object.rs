@@ -124,6 +124,8 @@ pub(crate) struct SecretRef {
 pub(crate) enum KeyLabel {
     /// It is not labelled as a key.
     None,
+    /// Labelled as a key that is not active: it is not loaded, whatever its name.
+    Inactive,
     /// Labelled active: it opens and seals.
     Active,
     /// Labelled active, and `bulla.dev/key-state` says that it must not seal any more.
@@ -177,7 +179,8 @@ impl KeyLabel {
             (Some(KEY_ACTIVE), None | Some("" | "active")) => Self::Active,
             // An unknown state is from a newer version; not to seal with the key is the careful reading.
             (Some(KEY_ACTIVE), Some(_)) => Self::OpensOnly,
-            _ => Self::None,
+            (Some(_), _) => Self::Inactive,
+            (None, _) => Self::None,
         }
     }
 }
@@ -320,7 +323,7 @@ mod tests {
 
         let label = |state: &str| read(json!({"labels": {KEY_LABEL: "active", KEY_STATE_LABEL: state}})).key_label;
         assert_eq!(read(json!({"labels": {KEY_LABEL: "active"}})).key_label, KeyLabel::Active);
-        assert_eq!(read(json!({"labels": {KEY_LABEL: "compromised"}})).key_label, KeyLabel::None);
+        assert_eq!(read(json!({"labels": {KEY_LABEL: "compromised"}})).key_label, KeyLabel::Inactive);
         for state in ["decrypt-only", "compromised", "retired", "something new"] {
             assert_eq!(label(state), KeyLabel::OpensOnly, "{state}");
         }

@@ -121,7 +121,7 @@ fn applied_condition(previous: &SealedStatus, outcome: &Outcome) -> Option<Condi
 
 fn explanation(failed: &Failed) -> String {
     if failed.explanations.is_empty() {
-        return shortened(&failed.error, MAX_EXPLANATION);
+        return shortened(&format!("{}: {}", failed.error, failed.reason.cure()), MAX_EXPLANATION);
     }
     let mut text = failed.explanations.iter().take(MAX_EXPLANATIONS).map(String::as_str).collect::<Vec<_>>().join("; ");
     if let Some(more @ 1..) = failed.explanations.len().checked_sub(MAX_EXPLANATIONS) {
@@ -149,6 +149,7 @@ mod tests {
 
     const FIRST: &str = "2026-01-01T00:00:00Z";
     const LATER: &str = "2026-01-02T00:00:00Z";
+    const CURE: &str = Reason::WrongKey.cure();
 
     fn applied(resource_version: &str) -> Outcome {
         Outcome::Applied(Applied {
@@ -217,14 +218,20 @@ mod tests {
         let status = step(&SealedStatus::default(), 1, &failed("e"), FIRST).unwrap();
         let next = step(&status, 2, &failed("e"), LATER).unwrap();
         assert_eq!(next.observed_generation, Some(2));
-        assert_eq!(shown(&next), ["Synced False WrongKey [e] 02 01", "Ready False WrongKey [e] 02 01"]);
+        assert_eq!(
+            shown(&next),
+            ["Synced False WrongKey [e] 02 01", &format!("Ready False WrongKey [e: {CURE}] 02 01")]
+        );
     }
 
     #[test]
     fn a_new_message_is_written_and_the_transition_time_stays() {
         let status = step(&SealedStatus::default(), 1, &failed("one"), FIRST).unwrap();
         let next = step(&status, 1, &failed("two"), LATER).unwrap();
-        assert_eq!(shown(&next), ["Synced False WrongKey [two] 02 01", "Ready False WrongKey [two] 02 01"]);
+        assert_eq!(
+            shown(&next),
+            ["Synced False WrongKey [two] 02 01", &format!("Ready False WrongKey [two: {CURE}] 02 01")]
+        );
     }
 
     #[test]

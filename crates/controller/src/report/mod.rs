@@ -8,3 +8,4 @@ pub(crate) mod conditions;
 pub(crate) mod events;
 pub(crate) mod reason;
 pub(crate) mod status;
+pub(crate) mod write;

@@ -38,6 +38,12 @@ pub(crate) enum Reason {
     ApiError,
 }
 
+/// Every reason that a condition of a SealedSecret can have: the word, the cause, the cure. For documentation and for
+/// commands that explain.
+pub fn reasons() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    Reason::ALL.into_iter().map(|reason| (reason.as_str(), reason.cause(), reason.cure()))
+}
+
 /// How upstream's counter `unseal_errors_total` calls the step that failed (sealed-secrets 13.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Step {
@@ -126,7 +132,7 @@ impl Reason {
     }
 
     /// What mends it.
-    pub(crate) fn cure(self) -> &'static str {
+    pub(crate) const fn cure(self) -> &'static str {
         match self {
             Self::Unsealed => "Nothing to do.",
             Self::WrongKey => {
@@ -194,8 +200,8 @@ mod tests {
     #[test]
     fn the_documentation_lists_every_reason_with_its_cause_and_cure() {
         let mut table = String::from("| reason | cause | cure |\n|---|---|---|\n");
-        for reason in Reason::ALL {
-            table.push_str(&format!("| `{}` | {} | {} |\n", reason.as_str(), reason.cause(), reason.cure()));
+        for (reason, cause, cure) in reasons() {
+            table.push_str(&format!("| `{reason}` | {cause} | {cure} |\n"));
         }
         let documentation = include_str!("../../../../docs/controller.md");
         assert!(documentation.contains(&table), "put this table into docs/controller.md:\n{table}");

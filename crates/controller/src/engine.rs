@@ -1,0 +1,152 @@
+//! What the parts of a running controller share, and the tasks that make it run.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::FutureExt as _;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::Config;
+use crate::index::{Index, Woken};
+use crate::keys::registry::KeyRegistry;
+use crate::metrics::{Metrics, Now};
+use crate::object::ObjectKey;
+use crate::queue::{Queue, Verdict, Wake};
+use crate::reconcile::{self, Memory};
+use crate::rsa_pool::RsaPool;
+
+/// The running controller.
+pub(crate) struct Engine {
+    pub(crate) client: kube::Client,
+    pub(crate) config: Config,
+    pub(crate) pool: Arc<RsaPool>,
+    pub(crate) keys: KeyRegistry,
+    pub(crate) queue: Queue,
+    pub(crate) metrics: Metrics,
+    /// Events could not be written: said once.
+    pub(crate) events_refused: AtomicBool,
+    index: Mutex<Index>,
+    memories: Mutex<HashMap<ObjectKey, Memory>>,
+    ready: watch::Sender<bool>,
+}
+
+impl Engine {
+    pub(crate) fn new(client: kube::Client, config: Config, pool: Arc<RsaPool>) -> Self {
+        Self {
+            keys: KeyRegistry::new(client.clone(), config.clone(), Arc::clone(&pool)),
+            client,
+            config,
+            pool,
+            queue: Queue::default(),
+            metrics: Metrics::new(),
+            events_refused: AtomicBool::new(false),
+            index: Mutex::default(),
+            memories: Mutex::default(),
+            ready: watch::channel(false).0,
+        }
+    }
+
+    /// The state of the world. Held for a statement, never across an await.
+    pub(crate) fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what is remembered of an object; its worker gives it back.
+    pub(crate) fn take_memory(&self, key: &ObjectKey) -> Memory {
+        self.memories().remove(key).unwrap_or_default()
+    }
+
+    /// Remembers what there is to remember.
+    pub(crate) fn put_memory(&self, key: &ObjectKey, memory: Memory) {
+        self.memories().insert(key.clone(), memory);
+    }
+
+    fn memories(&self) -> MutexGuard<'_, HashMap<ObjectKey, Memory>> {
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Passes the wakes of an event on.
+    pub(crate) fn wake(&self, woken: Woken) {
+        for (key, wake) in woken {
+            self.queue.wake(&key, wake);
+        }
+    }
+
+    /// Whether the keys are loaded and both caches are filled.
+    pub(crate) fn is_ready(&self) -> bool {
+        *self.ready.borrow() && self.keys.newest().is_some()
+    }
+
+    /// Becomes true once and stays so.
+    pub(crate) fn readiness(&self) -> watch::Receiver<bool> {
+        self.ready.subscribe()
+    }
+
+    /// Looks whether everything is there now.
+    pub(crate) fn check_ready(&self) {
+        if *self.ready.borrow() {
+            return;
+        }
+        let complete = self.index().is_complete(!self.config.skip_recreate);
+        if complete && self.keys.is_loaded() {
+            tracing::info!(objects = self.index().all_sealed().count(), "ready");
+            self.ready.send_replace(true);
+        }
+    }
+
+    pub(crate) fn metrics_text(&self) -> String {
+        let objects = self.index().all_sealed().count();
+        self.metrics.encode(Now {
+            queue: self.queue.depth(),
+            keys: self.keys.count(),
+            private_operations: self.private_operations(),
+            objects,
+        })
+    }
+
+    pub(crate) fn private_operations(&self) -> u64 {
+        self.keys.ring().0.private_operations()
+    }
+}
+
+/// Works on objects, one at a time, until `stop`.
+pub(crate) async fn work(engine: Arc<Engine>, stop: CancellationToken) {
+    let mut ready = engine.readiness();
+    tokio::select! {
+        // The sender lives as long as the engine.
+        _ = ready.wait_for(|ready| *ready) => {}
+        () = stop.cancelled() => return,
+    }
+    loop {
+        let key = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            key = engine.queue.next() => key,
+        };
+        // A bug that panics costs one object one try, not a worker.
+        let verdict = AssertUnwindSafe(reconcile::reconcile(&engine, &key)).catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!(namespace = &*key.namespace, name = &*key.name, "a bug broke the work off, will retry");
+            Verdict::Retry
+        });
+        engine.queue.finish(&key, verdict);
+    }
+}
+
+/// Wakes the objects that another key may open, whenever the set of keys changes.
+pub(crate) async fn follow_keys(engine: Arc<Engine>) {
+    let mut changes = engine.keys.changes();
+    loop {
+        engine.check_ready();
+        let waiting: Vec<ObjectKey> =
+            engine.memories().iter().filter(|(_, memory)| memory.wants_key()).map(|(key, _)| key.clone()).collect();
+        for key in waiting {
+            engine.queue.wake(&key, Wake::Mended);
+        }
+        if changes.changed().await.is_err() {
+            return;
+        }
+    }
+}

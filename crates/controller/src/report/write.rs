@@ -1,0 +1,119 @@
+//! Writes what is to be told: the status, and an event on each transition.
+
+use std::sync::atomic::Ordering;
+
+use jiff::Timestamp;
+
+use crate::api::ApiFailure;
+use crate::apply;
+use crate::engine::Engine;
+use crate::object::Observed;
+use crate::queue::Verdict;
+use crate::report::conditions::{Outcome, next_status};
+use crate::report::events::event_of;
+use crate::report::reason::Reason;
+use crate::report::status::{SYNCED, SealedStatus};
+
+/// Conflicts in a row before the queue takes over.
+const TRIES: usize = 4;
+
+/// What was told last about an object, so that the same is not told twice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    generation: i64,
+    reason: Reason,
+    error: String,
+}
+
+impl Told {
+    fn of(outcome: &Outcome, generation: i64) -> Self {
+        match outcome {
+            Outcome::Applied(_) => Self { generation, reason: Reason::Unsealed, error: String::new() },
+            Outcome::Failed(failed) => Self { generation, reason: failed.reason, error: failed.error.clone() },
+        }
+    }
+
+    /// What the status says that an earlier run of the controller told.
+    fn before(status: &SealedStatus) -> Option<Self> {
+        let synced = status.condition(SYNCED)?;
+        Some(Self {
+            generation: status.observed_generation?,
+            reason: Reason::parse(&synced.reason)?,
+            error: synced.message.to_string(),
+        })
+    }
+}
+
+/// Tells of `outcome`; `wrote` says that the Secret was written. `Ok` holds what to do next, if that is decided here.
+///
+/// # Errors
+/// When the status could not be written: how to go on.
+pub(crate) async fn report(
+    engine: &Engine,
+    object: &Observed,
+    outcome: &Outcome,
+    wrote: bool,
+    told: &mut Option<Told>,
+) -> Result<Verdict, Verdict> {
+    let now = Timestamp::now();
+    let telling = Told::of(outcome, object.generation);
+    let before = told.take().or_else(|| Told::before(&object.status));
+    if wrote || before.as_ref() != Some(&telling) {
+        log(object, outcome);
+        let event = event_of(outcome).to_json(object, now);
+        if let Err(failure) = apply::write_event(&engine.client, &object.key.namespace, &event).await
+            && !engine.events_refused.swap(true, Ordering::Relaxed)
+        {
+            // Events are best effort everywhere in Kubernetes.
+            tracing::warn!(error = %failure, "cannot write events: grant create on events; said once");
+        }
+    }
+    *told = Some(telling);
+    if !engine.config.update_status {
+        return Ok(Verdict::Settled);
+    }
+    write_status(engine, object, outcome, now).await.map(|()| Verdict::Settled).map_err(|failure| {
+        engine.metrics.status_failed(&object.key.namespace);
+        let (namespace, name) = (&*object.key.namespace, &*object.key.name);
+        tracing::warn!(namespace, name, error = %failure, "Error updating SealedSecret status");
+        match failure.retry_after() {
+            Some(after) => Verdict::RetryAfter(after),
+            None => Verdict::Retry,
+        }
+    })
+}
+
+async fn write_status(engine: &Engine, object: &Observed, outcome: &Outcome, now: Timestamp) -> Result<(), ApiFailure> {
+    let key = &object.key;
+    let (mut status, mut version) = (object.status.clone(), object.resource_version.to_string());
+    for _ in 0..TRIES {
+        let Some(next) = next_status(&status, object.generation, outcome, now) else { return Ok(()) };
+        match apply::write_status(&engine.client, key, &object.uid, &version, &next).await {
+            Ok(version) => {
+                engine.index().note_status(key, &object.uid, &version, &next);
+                return Ok(());
+            }
+            Err(failure) if failure.code() == Some(404) => return Ok(()),
+            Err(failure) if failure.code() == Some(409) => match apply::read_sealed(&engine.client, key).await? {
+                // Another object of the same name, or another controller that is ahead of us: not ours to tell.
+                Some(fresh) if fresh.uid != object.uid => return Ok(()),
+                Some(fresh) if fresh.status.observed_generation > Some(object.generation) => return Ok(()),
+                Some(fresh) => (status, version) = (fresh.status, fresh.resource_version.into()),
+                None => return Ok(()),
+            },
+            Err(failure) => return Err(failure),
+        }
+    }
+    Err(ApiFailure::Transport("the object changes faster than its status can be written".to_owned()))
+}
+
+fn log(object: &Observed, outcome: &Outcome) {
+    let (namespace, name, generation) = (&*object.key.namespace, &*object.key.name, object.generation);
+    match outcome {
+        Outcome::Applied(_) => tracing::info!(namespace, name, generation, "unsealed"),
+        Outcome::Failed(failed) => {
+            let reason = failed.reason.as_str();
+            tracing::warn!(namespace, name, generation, reason, error = failed.error, "Error updating, will retry");
+        }
+    }
+}
