@@ -15,6 +15,7 @@ mod io;
 mod kubeseal;
 mod manifest;
 mod personality;
+mod quickstart;
 mod report;
 mod seal;
 mod serve;

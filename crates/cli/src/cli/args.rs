@@ -31,6 +31,16 @@ pub(crate) struct Args {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// See it all happen in a few seconds: cluster in memory, controller, sealing, repair, key renewal
+    #[command(after_help = help::QUICKSTART)]
+    Quickstart {
+        /// Leave the cluster running until Ctrl-C, and print its kubeconfig
+        #[arg(long)]
+        keep: bool,
+        /// Print one JSON object per step
+        #[arg(long)]
+        json: bool,
+    },
     /// Seal plain Secrets, so that they can be committed
     #[command(after_help = help::SEAL)]
     Seal(SealArgs),

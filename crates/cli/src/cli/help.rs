@@ -76,3 +76,13 @@ Example:
 
 Prints one line when ready. Everything is in memory and gone when it stops; nothing runs pods.
 Not for anything that matters.";
+
+/// `bulla quickstart --help`
+pub(crate) const QUICKSTART: &str = "\
+Example:
+  bulla quickstart
+  bulla quickstart --keep                        then: export KUBECONFIG=…, kubectl get sealedsecrets -A
+  bulla quickstart --json | jq -r 'select(.ok | not)'
+
+Needs no cluster, no network and no files. Every step prints the command that does the same by hand, and
+is checked through the API. Exit code 0 only if all of it really happened.";

@@ -13,7 +13,7 @@ use crate::cert;
 use crate::io::{Console, Source, Target};
 use crate::report::{Code, Exit, Report, Result};
 use crate::serve::{controller, devcluster};
-use crate::{completion, seal, unseal};
+use crate::{completion, quickstart, seal, unseal};
 
 /// Runs `bulla` and returns its exit code.
 pub(crate) fn run(args: Vec<OsString>) -> u8 {
@@ -75,6 +75,7 @@ pub(crate) fn command() -> clap::Command {
 fn dispatch(command: Command, console: Console) -> Result<Exit> {
     let done = |result: Result<()>| result.map(|()| Exit::Done);
     match command {
+        Command::Quickstart { keep, json } => quickstart::run(quickstart::Options { json, keep }, console),
         Command::Seal(args) => done(seal::run(&args.resolve()?, console)),
         Command::Unseal(args) => done(unseal::run(&args.resolve()?, console)),
         Command::Cert { command: CertCommand::Show { file, json } } => {

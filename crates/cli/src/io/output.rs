@@ -56,7 +56,7 @@ pub(crate) struct Console {
 
 impl Console {
     /// With `quiet`, notes are left out. Warnings and errors are always shown.
-    pub(crate) fn new(quiet: bool) -> Self {
+    pub(crate) const fn new(quiet: bool) -> Self {
         Self { quiet }
     }
 
