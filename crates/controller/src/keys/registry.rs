@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bulla_core::sealed::{Fingerprint, KeyRing, NewKey, generate_key};
 use futures::StreamExt as _;
@@ -19,7 +20,7 @@ use tokio::time::Instant;
 use crate::api::{self, ApiFailure};
 use crate::diagnosis::{Patient, Trouble};
 use crate::keys::secret;
-use crate::keys::store::{Candidates, Certificate, Change, KeyStore, StoredKey};
+use crate::keys::store::{Candidates, Certificate, Change, KeyStore, MAX_CLOCK_SKEW, StoredKey};
 use crate::live::{LiveSecret, Written};
 use crate::object::SecretMetadata;
 use crate::rsa_pool::RsaPool;
@@ -109,9 +110,10 @@ impl KeyRegistry {
     }
 
     async fn make_key(&self) -> Result<Fingerprint, NotMade> {
+        let newest = self.newest().map(|certificate| certificate.not_before);
         let request = NewKey {
             size: self.config.key_size,
-            not_before: Timestamp::now(),
+            not_before: begin_after(newest, Timestamp::now()),
             validity: SignedDuration::try_from(self.config.key_ttl).unwrap_or(SignedDuration::MAX),
             common_name: self.config.my_cn.clone(),
         };
@@ -268,6 +270,15 @@ impl KeyRegistry {
     }
 }
 
+/// Certificates tell time in seconds, and the later one seals: a key that is made in the same second as the newest one begins
+/// a second after it. Never so far ahead that it would be passed over as one from the future.
+fn begin_after(newest: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    let second = SignedDuration::from_secs(1);
+    let next = newest.and_then(|newest| newest.checked_add(second).ok()).unwrap_or(now);
+    let latest = now.checked_add(MAX_CLOCK_SKEW - Duration::from_secs(1)).unwrap_or(now);
+    next.clamp(now, latest)
+}
+
 /// What is still to be read.
 struct Loader {
     candidates: Candidates,
@@ -286,6 +297,21 @@ impl Loader {
                     registry.remove(&name);
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_made_in_the_same_second_begins_a_second_later() {
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        for (newest, expected) in
+            [(None, 1000), (Some(900), 1000), (Some(1000), 1001), (Some(1005), 1006), (Some(5000), 1299)]
+        {
+            assert_eq!(begin_after(newest.map(at), at(1000)), at(expected));
         }
     }
 }

@@ -12,7 +12,7 @@ use kube::runtime::watcher::Event;
 use crate::object::{KeyLabel, SecretMetadata};
 
 /// A certificate that begins later than this from now is passed over: clocks differ a little, not by days.
-const MAX_CLOCK_SKEW: Duration = Duration::from_secs(300);
+pub(crate) const MAX_CLOCK_SKEW: Duration = Duration::from_secs(300);
 
 /// A loaded key.
 pub(crate) struct StoredKey {

@@ -1,0 +1,88 @@
+//! No value of a Secret, and no private key, may be found anywhere but in Secrets.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::support::{KEY_LABEL, KEYS, SEALED, SECRETS, World, base64, seal};
+
+/// Everything that is logged, whatever its level.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_is_nowhere_but_in_its_secret() {
+    const CANARY: &str = "canary-8f2e-do-not-repeat-me";
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(log.clone())
+        .finish();
+    // Other tests of this process are logged too; that does no harm.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+
+    let world = World::new();
+    let handle = world.start().await;
+    let private_key =
+        world.get(&format!("{KEYS}?labelSelector={KEY_LABEL}")).await.unwrap()["items"][0]["data"]["tls.key"].clone();
+    let private_key = private_key.as_str().unwrap()[100..140].to_owned();
+
+    // Written, edited, refused, rejected with a message that quotes, conflicting, failing, deleted.
+    world.post(SEALED, &seal(&handle, "a", &[("k", CANARY)])).await;
+    world.until_reason("a", "Unsealed").await;
+    world.edit(&format!("{SECRETS}/a"), json!({"data": {"k": base64("changed")}})).await;
+    world.until_secret("a", "it is restored", |s| s["data"]["k"] == base64(CANARY)).await;
+    world.post(SECRETS, &json!({"metadata": {"name": "b"}, "data": {"k": base64(CANARY)}})).await;
+    world.post(SEALED, &seal(&handle, "b", &[("k", CANARY)])).await;
+    world.until_reason("b", "NotManaged").await;
+    world.fail(|method, path| {
+        let create = method == http::Method::POST && path == SECRETS;
+        create.then_some((422, "admission denied: canary-8f2e-do-not-repeat-me is weak"))
+    });
+    world.post(SEALED, &seal(&handle, "c", &[("k", CANARY)])).await;
+    let status = world.until_reason("c", "Rejected").await;
+    assert_eq!(status["conditions"][0]["message"], "failed update: the message is withheld, since it quotes a value");
+    world.heal();
+    let mut bad = seal(&handle, "d", &[("k", CANARY)]);
+    bad["spec"]["encryptedData"]["n"] = json!(1);
+    world.post(SEALED, &bad).await;
+    world.until_reason("d", "Malformed").await;
+    world.delete(&format!("{SECRETS}/a")).await;
+    world.until_secret("a", "it is created again", |_| true).await;
+    world.settled(&handle).await;
+
+    let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+    assert!(logged.contains("Secret written"), "the log is captured");
+    let told = world.bodies.lock().unwrap().join("\n");
+    assert!(
+        told.contains("observedGeneration") && told.contains("ErrUpdateFailed"),
+        "statuses and events are captured"
+    );
+    for (place, text) in [("the log", &logged), ("a status or an event", &told), ("a metric", &handle.metrics())] {
+        for needle in [CANARY, &base64(CANARY)[..30], &private_key] {
+            assert!(!text.contains(needle), "{place} holds a value");
+        }
+    }
+}
