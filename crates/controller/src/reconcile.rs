@@ -106,6 +106,9 @@ async fn work(engine: &Engine, object: &Observed, memory: &mut Memory) -> Verdic
         let outcome = Outcome::Applied(on_record(object, record));
         return write::report(engine, object, &outcome, false, &mut memory.told).await.unwrap_or(Verdict::Settled);
     }
+    if live == Live::Absent && record.is_some() && is_gone(engine, object).await {
+        return Verdict::Settled;
+    }
     let tried = attempt(engine, object, &live, record.as_ref(), memory).await;
     if let Outcome::Failed(failed) = &tried.outcome {
         if let Some(step) = failed.reason.step() {
@@ -126,6 +129,17 @@ async fn work(engine: &Engine, object: &Observed, memory: &mut Memory) -> Verdic
         Ok(_) => tried.verdict,
         // The Secret is done, the status is not: the next try finds the object settled and reports again.
         Err(verdict) => verdict,
+    }
+}
+
+/// A Secret that we wrote has gone: did somebody delete it, or did its SealedSecret go first, and the other watch has not
+/// told yet? Then creating it again would make an orphan. Asked only before a recreation, which is rare.
+async fn is_gone(engine: &Engine, object: &Observed) -> bool {
+    match apply::read_sealed(&engine.client, &object.key).await {
+        Ok(Some(fresh)) => fresh.uid != object.uid || fresh.terminating,
+        Ok(None) => true,
+        // Nobody knows: the recreation will meet the same trouble, and report it.
+        Err(_) => false,
     }
 }
 

@@ -123,10 +123,9 @@ mod tests {
         }
         assert_eq!(pool.run(1, || 7).await, Ok(7));
         assert_eq!(running.load(Ordering::SeqCst), 1, "the second large one waits for the first");
-        for large in large {
+        for _ in &large {
             let gate = Arc::clone(&gate);
             tokio::task::spawn_blocking(move || gate.wait()).await.unwrap();
-            let _ = large;
         }
     }
 }

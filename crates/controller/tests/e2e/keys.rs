@@ -102,8 +102,9 @@ async fn a_relabelled_key_leaves_at_once_and_a_state_label_only_stops_sealing() 
     assert_eq!(SealingCertificate::from_pem(second.as_bytes()).unwrap().fingerprint(), &fingerprint);
 
     // The second key must not seal any more, but still opens.
-    let name = labelled_keys(&world).await.into_iter().map(|key| key["metadata"]["name"].as_str().unwrap().to_owned());
-    let name = name.filter(|name| name != "old").last().unwrap();
+    let keys = labelled_keys(&world).await;
+    let mut names = keys.iter().map(|key| key["metadata"]["name"].as_str().unwrap());
+    let name = names.find(|name| *name != "old").unwrap();
     let by_second = seal(&handle, "a", &[("k", "v")]);
     world
         .edit(&format!("{KEYS}/{name}"), json!({"metadata": {"labels": {"bulla.dev/key-state": "compromised"}}}))
