@@ -104,8 +104,15 @@ fn resident(child: &Child) -> String {
 /// User and system time, in hundredths of a second as Linux counts them.
 fn processor(child: &Child) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap();
-    let fields: Vec<f64> =
-        stat.rsplit_once(')').unwrap().1.split_whitespace().skip(11).take(2).map(|field| field.parse().unwrap()).collect();
+    let fields: Vec<f64> = stat
+        .rsplit_once(')')
+        .unwrap()
+        .1
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .map(|field| field.parse().unwrap())
+        .collect();
     fields.iter().sum::<f64>() / 100.0
 }
 

@@ -29,6 +29,8 @@ pub(crate) enum Live {
 pub(crate) struct Index {
     sealed: HashMap<ObjectKey, Arc<Observed>>,
     secrets: HashMap<ObjectKey, SecretRef>,
+    /// The uid of the last Secret of an object that was deleted: the answer to our write of it may come after that.
+    gone: HashMap<ObjectKey, Box<str>>,
     sealed_list: Listing,
     secrets_list: Listing,
 }
@@ -60,6 +62,7 @@ impl Index {
             Event::InitDone => {
                 for key in self.sealed_list.missing(self.sealed.keys()) {
                     self.sealed.remove(&key);
+                    self.gone.remove(&key);
                     woken.push((key, Wake::Mended));
                 }
             }
@@ -76,6 +79,7 @@ impl Index {
                     && self.sealed.get(&gone.key).is_some_and(|known| known.uid == gone.uid)
                 {
                     self.sealed.remove(&gone.key);
+                    self.gone.remove(&gone.key);
                     woken.push((gone.key.clone(), Wake::Mended));
                 }
             }
@@ -145,13 +149,17 @@ impl Index {
         {
             woken.push((key.clone(), wake));
         }
+        self.gone.remove(&key);
         self.secrets.insert(key, secret);
     }
 
     /// Also a Secret that stood in the way is one whose deletion concerns the object of its name (#2060).
     fn lose_secret(&mut self, key: ObjectKey, woken: &mut Woken) {
-        self.secrets.remove(&key);
+        let lost = self.secrets.remove(&key);
         if self.sealed.contains_key(&key) {
+            if let Some(lost) = lost {
+                self.gone.insert(key.clone(), lost.uid);
+            }
             woken.push((key, Wake::Mended));
         }
     }
@@ -174,8 +182,9 @@ impl Index {
     pub(crate) fn note_secret(&mut self, key: &ObjectKey, secret: &SecretRef) {
         let newer =
             self.secrets.get(key).is_some_and(|known| is_older(&secret.resource_version, &known.resource_version));
+        let gone = self.gone.get(key).is_some_and(|uid| *uid == secret.uid);
         // Without a watch nobody would correct what is noted.
-        if self.secrets_list.complete && !newer {
+        if self.secrets_list.complete && !newer && !gone {
             self.secrets.insert(key.clone(), secret.clone());
         }
     }

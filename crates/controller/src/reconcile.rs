@@ -409,6 +409,7 @@ fn failed_write(object: &Observed, failure: &ApiFailure, holds: bool) -> Failed 
         _ => Reason::ApiError,
     };
     let explanation = match reason {
+        Reason::Forbidden if words.contains("being terminated") => format!("{words}: the namespace is being deleted"),
         Reason::Forbidden => format!("{words}: grant the controller create, get and update on secrets, see deploy/"),
         Reason::ApiError => format!("{words}: it is tried again until it works"),
         _ => format!("{}: {words}", object.key),

@@ -114,6 +114,18 @@ fn late_events_about_an_earlier_secret_are_passed_over() {
 }
 
 #[test]
+fn an_answer_that_comes_after_the_deletion_brings_nothing_back() {
+    let mut index = started();
+    let written = secret("a", "x", 5, Some("s"));
+    index.secret_event(Event::Apply(written.clone()));
+    assert_eq!(index.secret_event(Event::Delete(secret("a", "x", 6, Some("s")))), [(key("a"), Wake::Mended)]);
+    index.note_secret(&key("a"), &written.secret);
+    assert_eq!(index.secret(&key("a")), Live::Absent);
+    index.note_secret(&key("a"), &secret("a", "y", 7, Some("s")).secret);
+    assert!(matches!(index.secret(&key("a")), Live::Present(secret) if &*secret.uid == "y"));
+}
+
+#[test]
 fn a_list_that_no_longer_names_an_object_is_its_deletion() {
     let mut index = started();
     index.secret_event(Event::Apply(secret("a", "x", 2, Some("s"))));
