@@ -210,7 +210,6 @@ impl Cluster {
             "ServiceAccount" => ("", "v1", "serviceaccounts"),
             "Secret" => ("", "v1", "secrets"),
             "Event" => ("", "v1", "events"),
-            "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1", "customresourcedefinitions"),
             "SealedSecret" => ("bitnami.com", "v1alpha1", "sealedsecrets"),
             _ => panic!("this test does not apply objects of kind {kind:?}"),
         };

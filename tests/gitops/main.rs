@@ -17,7 +17,6 @@ mod story;
 use story::Story;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs the commands devcluster and controller"]
 async fn a_git_tree_becomes_the_secrets_that_it_states_and_stays_so() {
     let mut story = Story::begin().await;
     story.seals_the_whole_tree();

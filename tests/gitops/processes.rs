@@ -94,16 +94,24 @@ impl DevCluster {
 pub(crate) struct Controller {
     pub(crate) process: Process,
     address: String,
+    metrics_address: String,
 }
 
 impl Controller {
     pub(crate) fn start(folder: &Path, number: u32, kubeconfig: &Path) -> Self {
-        let arguments = ["controller", "--kubeconfig", text(kubeconfig), "--listen-addr", "127.0.0.1:0"];
-        let arguments = [&arguments[..], &["--listen-metrics-addr", "127.0.0.1:0"]].concat();
-        let mut process = Process::start(folder, "controller", number, &arguments);
-        let address = process.wait_for("the address that it listens on", |process| address(&process.output()));
+        let arguments = ["controller", "--kubeconfig", text(kubeconfig), "--namespace", "kube-system"];
+        let ports = ["--listen-addr", "127.0.0.1:0", "--listen-metrics-addr", "127.0.0.1:0"];
+        let mut process = Process::start(folder, "controller", number, &[&arguments[..], &ports].concat());
+        let mut address_after = |what: &str| process.wait_for(what, |process| address_after(&process.output(), what));
+        let address = address_after("HTTP server serving");
+        let metrics_address = address_after("HTTP metrics server serving");
         process.wait_for("an answer of 200 from /readyz", |_| get(&address, "/readyz"));
-        Self { process, address }
+        Self { process, address, metrics_address }
+    }
+
+    /// What a scraper gets.
+    pub(crate) fn metrics(&self) -> String {
+        get(&self.metrics_address, "/metrics").expect("a ready controller serves its metrics")
     }
 
     /// The certificate to seal with.
@@ -131,11 +139,13 @@ fn bulla() -> Command {
     command
 }
 
-/// The first address with a port in what the controller printed.
-fn address(output: &str) -> Option<String> {
-    let (_, rest) = output.split_once("127.0.0.1:")?;
-    let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
-    Some(format!("127.0.0.1:{port}")).filter(|_| rest.len() > port.len())
+/// The address in the log line that says `what`.
+fn address_after(output: &str, what: &str) -> Option<String> {
+    let (_, rest) = output.split_once(what)?;
+    let (line, _) = rest.split_once('\n')?;
+    let (_, port) = line.split_once("127.0.0.1:")?;
+    let port: String = port.chars().take_while(char::is_ascii_digit).collect();
+    Some(format!("127.0.0.1:{port}"))
 }
 
 /// The body of an HTTP answer with status 200.

@@ -42,9 +42,6 @@ impl Story {
         let repo = Repo::from_fixture();
         let devcluster = DevCluster::start(folder.path());
         let cluster = Cluster::connect(&devcluster.kubeconfig).await;
-        let crd = fixtures().join("../../deploy/crd/sealedsecret.yaml");
-        cluster.apply("deploy/crd/sealedsecret.yaml", &fs::read_to_string(crd).expect("the CRD is a file")).await;
-
         let controller = Controller::start(folder.path(), 1, &devcluster.kubeconfig);
         let certificate = folder.path().join("cert.pem");
         fs::write(&certificate, controller.certificate()).expect("the folder is writable");
@@ -204,6 +201,9 @@ impl Story {
             self.world.remove(id);
         }
         self.settle().await;
+        // Gone for good: nobody brings one back for an object that is no more.
+        self.cluster.settled_versions().await;
+        self.cluster.wait_until_equal(&self.world).await;
 
         self.repo.revert();
         self.world = before;
@@ -354,6 +354,7 @@ impl Story {
         }
         self.printed.push(("output of the devcluster".to_owned(), self.devcluster.process.output()));
         self.printed.push(("output of the controller".to_owned(), self.controller.process.output()));
+        self.printed.push(("/metrics".to_owned(), self.controller.metrics()));
         for kind in ["SealedSecret", "Event"] {
             let objects = self.cluster.list(kind).await;
             self.printed.extend(objects.into_iter().map(|(id, object)| (format!("{kind} {id:?}"), object.to_string())));
