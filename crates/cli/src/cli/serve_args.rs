@@ -123,8 +123,7 @@ macro_rules! stock_flags {
         #[derive(Debug, ClapArgs)]
         struct StockArgs {
             $(
-                #[doc = concat!("Accepted for compatibility: ", $long)]
-                #[arg(long = $long, hide = true, num_args = $values, default_missing_value = "true", allow_hyphen_values = true)]
+                #[arg(long = $long, help = "Accepted for compatibility, without effect", hide = true, num_args = $values, default_missing_value = "true", allow_hyphen_values = true)]
                 $field: Option<String>,
             )*
         }

@@ -26,7 +26,7 @@ pub(crate) struct Replacement {
 
 enum State {
     /// A temporary file beside the target, and what is known of the old file.
-    Beside(tempfile::NamedTempFile, Option<Metadata>),
+    Beside(tempfile::NamedTempFile, Box<Option<Metadata>>),
     /// The target itself, which is not a regular file.
     Through(File),
 }
@@ -57,7 +57,7 @@ impl Replacement {
         }
         let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
         let file = tempfile::Builder::new().prefix(&format!(".{name}.bulla-")).tempfile_in(folder_of(&target))?;
-        Ok(Self { target, state: State::Beside(file, old) })
+        Ok(Self { target, state: State::Beside(file, Box::new(old)) })
     }
 
     /// Writes `data` and puts it in the place of the old file.
@@ -66,7 +66,7 @@ impl Replacement {
             State::Through(mut file) => file.write_all(data),
             State::Beside(mut file, old) => {
                 file.write_all(data)?;
-                if let Some(old) = &old {
+                if let Some(old) = old.as_ref() {
                     keep_owner_and_mode(file.as_file(), old)?;
                 }
                 file.as_file().sync_all()?;
@@ -124,6 +124,7 @@ fn keep_owner_and_mode(_file: &File, _old: &Metadata) -> io::Result<()> {
 }
 
 #[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used, reason = "a test fails with what it got")]
 mod tests {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 

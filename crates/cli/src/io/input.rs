@@ -78,16 +78,20 @@ pub(crate) fn read_file(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
 }
 
 /// Reads up to [`MAX_BYTES`]. Buffers that were outgrown are cleared.
-pub(crate) fn read_limited(mut reader: impl Read, expected: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+pub(crate) fn read_limited(reader: impl Read, expected: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    read_up_to(MAX_BYTES, reader, expected)
+}
+
+fn read_up_to(limit: usize, mut reader: impl Read, expected: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     const FIRST: usize = 16 << 10;
-    if expected > MAX_BYTES {
+    if expected > limit {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     let mut buffer = Zeroizing::new(vec![0; (expected + 1).max(FIRST)]);
     let mut filled = 0;
     loop {
         if filled == buffer.len() {
-            let mut larger = Zeroizing::new(vec![0; buffer.len().saturating_mul(2).min(MAX_BYTES + 1)]);
+            let mut larger = Zeroizing::new(vec![0; buffer.len().saturating_mul(2).min(limit + 1)]);
             larger[..filled].copy_from_slice(&buffer);
             buffer = larger;
         }
@@ -97,7 +101,7 @@ pub(crate) fn read_limited(mut reader: impl Read, expected: usize) -> io::Result
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
-        if filled > MAX_BYTES {
+        if filled > limit {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
     }
@@ -116,9 +120,11 @@ mod tests {
             assert_eq!(read.len(), usize::try_from(size).unwrap());
             assert!(read.iter().all(|byte| *byte == 7));
         }
-        assert_eq!(read_limited(io::repeat(7).take(MAX_BYTES as u64), 0).unwrap().len(), MAX_BYTES);
-        let endless = read_limited(io::repeat(7), 0).unwrap_err();
+        const LIMIT: usize = 100_000;
+        assert_eq!(read_up_to(LIMIT, io::repeat(7).take(LIMIT as u64), 0).unwrap().len(), LIMIT);
+        let endless = read_up_to(LIMIT, io::repeat(7), 0).unwrap_err();
         assert_eq!(endless.kind(), io::ErrorKind::FileTooLarge);
+        assert!(read_up_to(LIMIT, io::empty(), LIMIT + 1).is_err());
     }
 
     #[test]

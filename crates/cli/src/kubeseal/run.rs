@@ -61,7 +61,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         (Ok(()), _) => output.write(sealed.as_bytes()),
         // Documents before the bad one are printed, as kubeseal does; a file is left as it was.
         (Err(failure), Output::Stdout) => output.write(sealed.as_bytes()).and(Err(failure)),
-        (Err(failure), Output::File(_)) => Err(failure),
+        (Err(failure), Output::File(..)) => Err(failure),
     }
 }
 
@@ -120,21 +120,20 @@ impl FormatFlag {
 /// Where the result goes. The temporary file for `-w` is there before any work is done.
 enum Output {
     Stdout,
-    File(Box<(PathBuf, Replacement)>),
+    File(PathBuf, Box<Replacement>),
 }
 
 impl Output {
     fn open(flags: &Flags) -> Result<Self, Failure> {
         let Some(path) = flags.path("sealed-secret-file").map(PathBuf::from) else { return Ok(Self::Stdout) };
         let replacement = Replacement::begin(&path, NewFile::OwnerOnly).map_err(|error| open_failed(&path, &error))?;
-        Ok(Self::File(Box::new((path, replacement))))
+        Ok(Self::File(path, Box::new(replacement)))
     }
 
     fn write(self, data: &[u8]) -> Result<(), Failure> {
         match self {
             Self::Stdout => write_stdout(data).map_err(|error| format!("write /dev/stdout: {}", os_error(&error))),
-            Self::File(file) => {
-                let (path, replacement) = *file;
+            Self::File(path, replacement) => {
                 replacement.finish(data).map_err(|error| format!("write {}: {}", path.display(), os_error(&error)))
             }
         }
