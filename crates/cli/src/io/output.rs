@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use super::atomic::{self, NewFile};
-use crate::report::{Code, Report, Result, os_error};
+use crate::report::{Code, Report, Result, harmless, os_error};
 
 /// Where data goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,19 +63,19 @@ impl Console {
     /// `bulla: …`: what was done, for information.
     pub(crate) fn note(self, message: &str) {
         if !self.quiet {
-            to_stderr(&format!("bulla: {message}\n"));
+            to_stderr(&format!("bulla: {}\n", harmless(message)));
         }
     }
 
     /// `bulla: warning: …`: done, but look at it.
     pub(crate) fn warn(self, message: &str) {
         let yellow = anstyle::AnsiColor::Yellow.on_default().bold();
-        to_stderr(&format!("bulla: {yellow}warning:{yellow:#} {message}\n"));
+        to_stderr(&format!("bulla: {yellow}warning:{yellow:#} {}\n", harmless(message)));
     }
 
     /// An error that is not the last one.
     pub(crate) fn item(self, message: &str) {
-        to_stderr(&format!("bulla: {message}\n"));
+        to_stderr(&format!("bulla: {}\n", harmless(message)));
     }
 
     /// The error that ends the program.

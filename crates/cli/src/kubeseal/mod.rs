@@ -17,6 +17,7 @@ use std::ffi::OsString;
 
 use self::flags::Flags;
 use crate::io::output::{to_stderr, write_stdout};
+use crate::report::harmless;
 
 /// What went wrong, in kubeseal's words, without the `error: ` in front.
 type Failure = String;
@@ -39,7 +40,8 @@ pub(crate) fn run(program: &str, args: Vec<OsString>) -> u8 {
     match run::run(&flags) {
         Ok(()) => 0,
         Err(message) => {
-            to_stderr(&format!("error: {message}\n"));
+            let lines: Vec<_> = message.lines().map(harmless).collect();
+            to_stderr(&format!("error: {}\n", lines.join("\n")));
             1
         }
     }

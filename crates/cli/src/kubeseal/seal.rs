@@ -11,6 +11,7 @@ use super::{Failure, namespace, open_failed};
 use crate::io::input::read_file;
 use crate::io::output::to_stderr;
 use crate::manifest;
+use crate::report::harmless;
 
 const NO_SECRETS: &str = "no secrets found. Ensure the input is valid and UTF-8 encoded";
 const NO_DATA: &str = "secret.data is empty in input Secret, assuming this is an error and aborting. To work with \
@@ -49,7 +50,7 @@ pub(super) fn seal(
 fn warn(document: &Document, secret: &PlainSecret) {
     let source = "input";
     for warning in &document.warnings {
-        to_stderr(&format!("warning: {source}: {warning}\n"));
+        to_stderr(&format!("warning: {source}: {}\n", harmless(&warning.to_string())));
     }
     match secret.kind.as_deref() {
         None | Some("Secret") => {}
@@ -59,7 +60,7 @@ fn warn(document: &Document, secret: &PlainSecret) {
         }
     }
     for warning in crate::seal::conversions(document, secret) {
-        to_stderr(&format!("warning: {source}: {warning}\n"));
+        to_stderr(&format!("warning: {source}: {}\n", harmless(&warning.to_string())));
     }
 }
 

@@ -37,10 +37,17 @@ pub(crate) fn run(options: Options, console: Console) -> Result<Exit> {
         .map_err(|error| Report::new(Code::Internal, format!("start the async runtime: {error}")))?;
     let teller = Teller::new(options.json, console);
     let result = runtime.block_on(async {
-        tokio::select! {
-            result = story::tell(&teller, options.keep) => result.map(|()| Exit::Done),
-            _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+        let scene = tokio::select! {
+            scene = story::tell(&teller) => scene?,
+            _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
+        };
+        if options.keep {
+            scene.keep(&teller).await?;
+        } else {
+            teller.remark("Try it by hand: bulla quickstart --keep. With your own cluster: bulla --help");
         }
+        scene.end().await;
+        Ok(Exit::Done)
     });
     // Threads that are busy with RSA need not be waited for.
     runtime.shutdown_background();

@@ -6,8 +6,30 @@ use super::steps::{self, NAMESPACE};
 use super::teller::{Outcome, Teller};
 use crate::report::Result;
 
-/// Tells the story; with `keep`, leaves the cluster running until Ctrl-C.
-pub(super) async fn tell(teller: &Teller, keep: bool) -> Result<()> {
+/// Everything that runs at the end of the story.
+pub(super) struct Scene {
+    folder: Folder,
+    cluster: Cluster,
+    controller: Running,
+}
+
+impl Scene {
+    /// Leaves it running until SIGINT or SIGTERM.
+    pub(super) async fn keep(&self, teller: &Teller) -> Result<()> {
+        let kubeconfig = self.folder.path("kubeconfig");
+        teller.note(&format!("The cluster goes on until Ctrl-C. KUBECONFIG={}", kubeconfig.display()));
+        crate::serve::told_to_stop().await
+    }
+
+    /// Stops everything in order, and removes the folder.
+    pub(super) async fn end(self) {
+        self.controller.stop().await;
+        self.cluster.stop().await;
+    }
+}
+
+/// Tells the story.
+pub(super) async fn tell(teller: &Teller) -> Result<Scene> {
     let folder = Folder::new()?;
     teller.remark(&format!("All files are in {}\n", folder.shown()));
 
@@ -32,16 +54,7 @@ pub(super) async fn tell(teller: &Teller, keep: bool) -> Result<()> {
     renew(teller, &folder, &cluster, &controller).await?;
 
     teller.remark(&format!("It all happened, in {:.1} s.", teller.seconds()));
-    if keep {
-        let kubeconfig = folder.path("kubeconfig");
-        teller.note(&format!("The cluster goes on until Ctrl-C. KUBECONFIG={}", kubeconfig.display()));
-        crate::serve::told_to_stop().await?;
-    } else {
-        teller.remark("Try it by hand: bulla quickstart --keep. With your own cluster: bulla --help");
-    }
-    controller.stop().await;
-    cluster.stop().await;
-    Ok(())
+    Ok(Scene { folder, cluster, controller })
 }
 
 async fn seal_and_apply(teller: &Teller, folder: &Folder, cluster: &Cluster, controller: &Running) -> Result<()> {

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::io::Console;
 use crate::report::Result;
@@ -15,6 +15,17 @@ pub(super) struct Teller {
     json: bool,
     console: Console,
     started: Instant,
+}
+
+/// One line of `--json`.
+#[derive(Serialize)]
+struct Told<'a> {
+    step: &'a str,
+    command: &'a str,
+    ok: bool,
+    detail: &'a str,
+    /// Since the beginning.
+    seconds: f64,
 }
 
 /// What a step gives: a value for the steps after it, what to say, and perhaps something to show.
@@ -93,13 +104,9 @@ impl Teller {
     }
 
     fn object(&self, step: &str, command: &str, ok: bool, detail: &str) {
-        let object = json!({
-            "step": step,
-            "command": command,
-            "ok": ok,
-            "detail": detail,
-            "seconds": (self.seconds() * 1000.0).round() / 1000.0,
-        });
+        let seconds = (self.seconds() * 1000.0).round() / 1000.0;
+        // An object that cannot be written does not occur: there are only texts and a finite number in it.
+        let object = serde_json::to_string(&Told { step, command, ok, detail, seconds }).unwrap_or_default();
         say(&format!("{object}\n"));
     }
 }

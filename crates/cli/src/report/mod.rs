@@ -9,6 +9,7 @@ mod from_core;
 pub(crate) use codes::Code;
 pub(crate) use from_core::{bad_certificate, bad_key_file, bad_manifest, bad_secret};
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// The result of everything that a command does.
@@ -78,12 +79,24 @@ impl Report {
     /// As it goes to standard error: `bulla: error: …`, then `hint: …`.
     pub(crate) fn render(&self) -> String {
         let (red, bold) = (anstyle::AnsiColor::Red.on_default().bold(), anstyle::Style::new().bold());
-        let mut text = format!("bulla: {red}error:{red:#} {} ({})\n", self.message, self.code.as_str());
+        let mut text = format!("bulla: {red}error:{red:#} {} ({})\n", harmless(&self.message), self.code.as_str());
         for line in self.hint.iter().flat_map(|hint| hint.lines()) {
-            let _ = writeln!(text, "{bold}hint:{bold:#} {line}");
+            let _ = writeln!(text, "{bold}hint:{bold:#} {}", harmless(line));
         }
         text
     }
+}
+
+/// Text with names from files in it, without characters that a terminal obeys.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::new();
+    for letter in text.chars() {
+        if letter.is_control() { safe.extend(letter.escape_debug()) } else { safe.push(letter) }
+    }
+    Cow::Owned(safe)
 }
 
 /// A chain of causes on one line: `a: b: c`, without a cause that its parent already repeats.
@@ -126,6 +139,12 @@ mod tests {
         assert_eq!(report.exit(), Exit::Failed);
         assert_eq!(report.code(), Code::NoName);
         assert_eq!(Report::new(Code::Usage, "x").exit().code(), 3);
+    }
+
+    #[test]
+    fn names_of_keys_cannot_drive_the_terminal() {
+        let report = Report::new(Code::WrongType, "data.\u{1b}[2J\n: not text");
+        assert!(report.render().contains("data.\\u{1b}[2J\\n: not text (E0209)"));
     }
 
     #[test]
