@@ -96,9 +96,13 @@ async fn get(client: &kube::Client, path: &str) -> Value {
     client.request(http::Request::get(path).body(Vec::new()).unwrap()).await.unwrap()
 }
 
+/// `anonymous of resident`: the rest is the binary itself, mapped from its file.
 fn resident(child: &Child) -> String {
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-    status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")).unwrap().trim().to_owned()
+    let field = |name: &str| {
+        status.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB")).unwrap().trim().to_owned()
+    };
+    format!("{} anonymous of {}", field("RssAnon:"), field("VmRSS:"))
 }
 
 /// User and system time, in hundredths of a second as Linux counts them.
