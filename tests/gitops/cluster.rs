@@ -88,6 +88,24 @@ impl Cluster {
         deleted.unwrap_or_else(|error| panic!("deleting {kind} {}/{}: {error}", id.0, id.1));
     }
 
+    /// Deletes a Secret, waits for it without a pause, deletes it again, and so on.
+    pub(crate) async fn delete_as_often_as_it_comes(&self, id: &Id, times: usize) {
+        let api = self.api("Secret", &id.0);
+        let deadline = Instant::now() + PATIENCE;
+        let mut deleted = 0;
+        while deleted < times {
+            match api.delete(&id.1, &DeleteParams::default()).await {
+                Ok(_) => deleted += 1,
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                Err(error) => panic!("deleting Secret {}/{}: {error}", id.0, id.1),
+            }
+            if Instant::now() > deadline {
+                let sealed = self.get("SealedSecret", id).await;
+                panic!("deleted {deleted} times, the Secret does not come back: {}", as_seen(id, sealed.as_ref()));
+            }
+        }
+    }
+
     pub(crate) async fn patch(&self, kind: &str, id: &Id, patch: &Value) {
         let patched = self.api(kind, &id.0).patch(&id.1, &PatchParams::default(), &Patch::Merge(patch)).await;
         patched.unwrap_or_else(|error| panic!("patching {kind} {}/{}: {error}", id.0, id.1));

@@ -23,6 +23,7 @@ async fn a_git_tree_becomes_the_secrets_that_it_states_and_stays_so() {
     story.applies_the_tree_in_the_order_of_git().await;
 
     story.deleted_secrets_come_back().await;
+    story.secrets_that_are_deleted_again_and_again_come_back().await;
     story.edited_secrets_are_reverted().await;
     story.foreign_metadata_stays().await;
 

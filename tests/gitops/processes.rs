@@ -66,10 +66,15 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        let ended = self.child.try_wait();
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("--- bulla {} printed (end):\n{}", self.name, end_of(&self.output()));
+            let state = match ended {
+                Ok(Some(status)) => format!("had ended ({status}) and"),
+                _ => "was running and".to_owned(),
+            };
+            eprintln!("--- bulla {} {state} printed (end):\n{}", self.name, end_of(&self.output()));
         }
     }
 }

@@ -108,6 +108,19 @@ impl Story {
         self.progress(&format!("deleted {} Secrets; all came back", ids.len()));
     }
 
+    /// Someone deletes each one the moment it is back: what the controller remembers of its own write is outdated when the
+    /// write returns. Fewer times than the ten after which it slows down.
+    pub(crate) async fn secrets_that_are_deleted_again_and_again_come_back(&mut self) {
+        const TIMES: usize = 5;
+        let ids: Vec<Id> = self.world.keys().step_by(4).cloned().collect();
+        futures::future::join_all(ids.iter().map(|id| self.cluster.delete_as_often_as_it_comes(id, TIMES))).await;
+        self.settle().await;
+        self.progress(&format!(
+            "deleted {} Secrets {TIMES} times, each as soon as it was back; all came back",
+            ids.len()
+        ));
+    }
+
     pub(crate) async fn edited_secrets_are_reverted(&mut self) {
         let ids = self.editable_secrets();
         for (index, id) in ids.iter().enumerate() {
