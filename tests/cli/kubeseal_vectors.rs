@@ -128,6 +128,23 @@ fn moved_and_renamed_objects_are_refused_in_kubeseals_words() {
 }
 
 #[test]
+fn a_recovered_secret_in_json_has_the_order_of_the_go_structs() {
+    let text = vector("sealed/enc/template.namespace-wide.yaml");
+    let json = kubeseal(&["--recovery-unseal", "--recovery-private-key", "keys/key1.key"], text.as_bytes()).ok();
+    let places: Vec<_> = [
+        "{\n  \"kind\": \"Secret\",\n  \"apiVersion\": \"v1\",\n  \"metadata\": {\n    \"name\": \"tmpl\",\n    \"namespace\": \"ns1\",\n    \"labels\"",
+        "\"annotations\"",
+        "\"ownerReferences\": [\n      {\n        \"apiVersion\": \"bitnami.com/v1alpha1\",\n        \"kind\": \"SealedSecret\",\n        \"name\": \"tmpl\",\n        \"uid\": \"\",\n        \"controller\": true\n      }",
+        "\"immutable\": true,\n  \"data\": {\n    \"password\"",
+        "\"type\": \"kubernetes.io/basic-auth\"\n}\n",
+    ]
+    .iter()
+    .map(|part| json.find(part).unwrap_or_else(|| panic!("{part} is not in:\n{json}")))
+    .collect();
+    assert!(places.is_sorted(), "{json}");
+}
+
+#[test]
 fn every_form_of_a_key_recovers() {
     let text = vector("sealed/enc/basic.strict.yaml");
     let golden = vector("sealed/dec/basic.strict.yaml");

@@ -118,6 +118,7 @@ fn controller_and_devcluster_work_together_and_the_certificate_can_be_fetched() 
             break;
         }
     }
+    // From here on nobody reads the log, and the controller must go on.
     let url = format!("http://{}/v1/cert.pem", address.unwrap());
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
     let fetched = loop {

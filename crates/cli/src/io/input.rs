@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -65,7 +65,12 @@ pub(crate) fn read(source: &Source) -> Result<Zeroizing<Vec<u8>>> {
         _ => Report::new(Code::ReadFile, format!("{source}: {}", os_error(&error))),
     };
     match source {
-        Source::Stdin => read_limited(io::stdin().lock(), 0).map_err(failed),
+        Source::Stdin => {
+            if io::stdin().is_terminal() {
+                super::output::to_stderr("bulla: reading standard input; Ctrl-D ends it\n");
+            }
+            read_limited(io::stdin().lock(), 0).map_err(failed)
+        }
         Source::File(path) => read_file(path).map_err(failed),
     }
 }

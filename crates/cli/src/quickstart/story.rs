@@ -5,6 +5,7 @@ use super::stage::{CONTROLLER_NAMESPACE, Cluster, Folder, Running};
 use super::steps::{self, NAMESPACE};
 use super::teller::{Outcome, Teller};
 use crate::report::Result;
+use crate::serve::StopSignals;
 
 /// Everything that runs at the end of the story.
 pub(super) struct Scene {
@@ -16,9 +17,11 @@ pub(super) struct Scene {
 impl Scene {
     /// Leaves it running until SIGINT or SIGTERM.
     pub(super) async fn keep(&self, teller: &Teller) -> Result<()> {
+        let stop = StopSignals::listen()?;
         let kubeconfig = self.folder.path("kubeconfig");
         teller.note(&format!("The cluster goes on until Ctrl-C. KUBECONFIG={}", kubeconfig.display()));
-        crate::serve::told_to_stop().await
+        stop.wait().await;
+        Ok(())
     }
 
     /// Stops everything in order, and removes the folder.

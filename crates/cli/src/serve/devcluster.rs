@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use bulla_devcluster::{DevCluster, ServeOptions, Server};
 
+use super::StopSignals;
 use crate::cluster;
 use crate::io::{Console, Target};
 use crate::report::{Code, Report, Result, chain, os_error};
@@ -24,6 +25,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
     cluster::prepare_tls();
     cluster::block_on(async {
+        let stop = StopSignals::listen()?;
         let server = serve(&new_cluster()?, options).await?;
         let path = options.kubeconfig.display().to_string();
         let line = format!("ready at https://{}, kubeconfig {}\n", server.local_addr(), path.escape_debug());
@@ -31,7 +33,7 @@ pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
         if options.insecure_expose {
             console.warn("other machines can reach this cluster, and whoever has the kubeconfig may do everything");
         }
-        super::told_to_stop().await?;
+        stop.wait().await;
         server.shutdown().await;
         Ok(())
     })

@@ -41,7 +41,8 @@ pub(crate) fn level(text: &str) -> Result<Level, String> {
 }
 
 impl Logs {
-    /// Logs from now on. Libraries below the controller are heard from WARN on.
+    /// Logs from now on. Of libraries only errors are heard, and nothing of the client's: the controller says once, with the
+    /// cure, what the client would repeat for each try.
     pub(crate) fn start(&self) {
         let writer = if self.info_to_stdout {
             BoxMakeWriter::new(io::stderr.with_max_level(Level::WARN).or_else(io::stdout))
@@ -49,12 +50,17 @@ impl Logs {
             BoxMakeWriter::new(io::stderr)
         };
         let level = self.level.as_str().to_lowercase();
-        let filter = EnvFilter::new(format!("warn,bulla={level},bulla_controller={level},bulla_devcluster={level}"));
+        let filter = EnvFilter::new(format!(
+            "error,kube_client=off,bulla={level},bulla_controller={level},bulla_devcluster={level}"
+        ));
         let colour = std::io::IsTerminal::is_terminal(&io::stderr()) && std::env::var_os("NO_COLOR").is_none();
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(writer)
             .with_ansi(colour && !self.info_to_stdout);
+        // A log whose reader has gone away must not stop the work: by default the subscriber complains with `eprintln!`, which
+        // panics when standard error is closed.
+        let builder = builder.log_internal_errors(false);
         // A second subscriber is refused; the first goes on.
         let _ = match self.format {
             LogFormat::Text => builder.try_init(),
