@@ -191,3 +191,21 @@ fn the_quickstart_can_be_kept_and_its_cluster_talked_to() {
     assert_eq!(running.0.wait().unwrap().code(), Some(0));
     assert!(!std::path::Path::new(&kubeconfig).exists(), "the folder is removed");
 }
+
+#[test]
+fn an_interrupted_quickstart_says_so_and_leaves_nothing_behind() {
+    let bench = Bench::new();
+    let folder = bench.path("temporary");
+    std::fs::create_dir(&folder).unwrap();
+    let mut command = bench.command(BULLA);
+    command.args(["quickstart", "--json"]).env("TMPDIR", &folder).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut running = Running(command.spawn().unwrap());
+    let mut line = String::new();
+    let mut lines = BufReader::new(running.0.stdout.take().unwrap());
+    lines.read_line(&mut line).unwrap();
+    assert!(line.contains("\"step\":\"devcluster\""), "{line}");
+    let id = running.0.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert_eq!(running.0.wait().unwrap().code(), Some(130));
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "the story's folder is left behind");
+}

@@ -86,12 +86,12 @@ fn follow(path: &Path) -> io::Result<PathBuf> {
     for _ in 0..MAX_LINKS {
         match fs::symlink_metadata(&path) {
             Ok(metadata) if metadata.is_symlink() => {
-                let link = fs::read_link(&path)?;
-                // The kernel's own links (/dev/stdout) may name what no path reaches; they are opened as they are.
-                if !link.exists() && path.exists() && link.is_relative() && !folder_of(&path).join(&link).exists() {
+                let next = folder_of(&path).join(fs::read_link(&path)?);
+                // The kernel's own links (/dev/stdout) may name what no path reaches: they are opened as they are.
+                if !next.exists() && path.exists() {
                     return Ok(path);
                 }
-                path = folder_of(&path).join(link);
+                path = next;
             }
             _ => return Ok(path),
         }

@@ -16,6 +16,7 @@ mod teller;
 use self::teller::Teller;
 use crate::io::Console;
 use crate::report::{Code, Exit, Report, Result};
+use crate::serve::StopSignals;
 
 /// How to tell it.
 #[derive(Clone, Copy, Debug)]
@@ -37,9 +38,11 @@ pub(crate) fn run(options: Options, console: Console) -> Result<Exit> {
         .map_err(|error| Report::new(Code::Internal, format!("start the async runtime: {error}")))?;
     let teller = Teller::new(options.json, console);
     let result = runtime.block_on(async {
+        // Dropping the story in the middle removes its folder.
+        let stop = StopSignals::listen()?;
         let scene = tokio::select! {
             scene = story::tell(&teller) => scene?,
-            _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
+            () = stop.wait() => return Ok(Exit::Interrupted),
         };
         if options.keep {
             scene.keep(&teller).await?;
