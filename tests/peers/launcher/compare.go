@@ -24,12 +24,14 @@ import (
 //	METHOD /path
 //	Header: value          as many as there are
 //	save NAME              remembers the answer: {NAME.uid}, {NAME.rv}, {NAME.continue}
+//	as nobody              without the client's certificate or token
 //	{"the": "body"}        the rest
 //
 // {x*100} stands for a hundred x.
 
 type request struct {
 	title, method, path, save string
+	nobody                    bool
 	header                    http.Header
 	body                      string
 }
@@ -62,6 +64,9 @@ func readRequests(path string) ([]request, error) {
 	}
 	var requests []request
 	for _, block := range regexp.MustCompile(`\n\s*\n`).Split(string(text), -1) {
+		if !strings.HasPrefix(strings.TrimSpace(block), "# ") {
+			continue // The file's introduction.
+		}
 		r := request{header: http.Header{}}
 		lines := strings.Split(strings.TrimSpace(block), "\n")
 		for _, line := range lines {
@@ -73,14 +78,13 @@ func readRequests(path string) ([]request, error) {
 				r.method, r.path, _ = strings.Cut(line, " ")
 			case header != nil:
 				r.header.Set(header[1], header[2])
+			case line == "as nobody":
+				r.nobody = true
 			case strings.HasPrefix(line, "save "):
 				r.save = line[5:]
 			default:
 				r.body += line + "\n"
 			}
-		}
-		if r.method == "" { // A comment of its own.
-			continue
 		}
 		if slices.ContainsFunc(requests, func(other request) bool { return other.title == r.title }) {
 			return nil, fmt.Errorf("%s: two requests are called %q", path, r.title)
@@ -112,6 +116,10 @@ func ask(ctx context.Context, kubeconfig string, requests []request) ([]*answer,
 	}
 	var answers []*answer
 	for _, r := range requests {
+		client := client
+		if r.nobody {
+			client = client.anonymous()
+		}
 		answer, err := client.do(ctx, r.method, fill(r.path), r.header, fill(r.body))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", r.title, err)
@@ -156,14 +164,13 @@ func makeReport(requests []request, theirs, ours []*answer) *report {
 }
 
 func differences(theirs, ours *answer) (verdicts, fields []string) {
-	if theirs.status != ours.status {
-		verdicts = append(verdicts, fmt.Sprintf("code %d, ours %d", theirs.status, ours.status))
-	}
-	if a, b := mediaType(theirs), mediaType(ours); a != b {
-		verdicts = append(verdicts, fmt.Sprintf("Content-Type %s, ours %s", a, b))
-	}
 	a, b := flatten(theirs.body), flatten(ours.body)
-	isStatus := func(flat map[string]string) bool { return flat["kind"] == `"Status"` }
+	if a, b := outcome(theirs, a), outcome(ours, b); a != b {
+		return []string{a + "; ours: " + b}, nil
+	}
+	if a["kind"] != b["kind"] {
+		return []string{fmt.Sprintf("kind %s, ours %s", a["kind"], b["kind"])}, nil
+	}
 	var paths []string
 	for path := range a {
 		paths = append(paths, path)
@@ -174,34 +181,47 @@ func differences(theirs, ours *answer) (verdicts, fields []string) {
 		}
 	}
 	sort.Strings(paths)
-	// Two different kinds of answer have nothing in common but what a Status says.
-	mixed := isStatus(a) != isStatus(b)
+	// What only one of two lists has is named once, by its summary.
+	onlyOne := func(path string) bool {
+		element := listElement.FindString(path)
+		_, theirHas := a[element]
+		_, ourHas := b[element]
+		return element != "" && theirHas != ourHas
+	}
 	for _, path := range paths {
 		theirValue, theirHas := a[path]
 		ourValue, ourHas := b[path]
+		if theirHas && ourHas && theirValue == ourValue || onlyOne(path) && !listElementOnly.MatchString(path) {
+			continue
+		}
 		var text string
 		switch {
-		case theirHas && ourHas && theirValue == ourValue:
-			continue
 		case theirHas && ourHas:
-			text = fmt.Sprintf("%s `%s`, ours `%s`", path, theirValue, ourValue)
+			text = fmt.Sprintf("`%s` is %s, ours %s", path, theirValue, ourValue)
 		case theirHas:
-			text = fmt.Sprintf("%s `%s`, ours has none", path, theirValue)
+			text = fmt.Sprintf("`%s` is %s, ours has none", path, theirValue)
 		default:
-			text = fmt.Sprintf("%s: none, ours `%s`", path, ourValue)
+			text = fmt.Sprintf("`%s`: none, ours is %s", path, ourValue)
 		}
-		switch {
-		case mixed:
-			if path == "message" || path == "reason" {
-				verdicts = append(verdicts, text)
-			}
-		case isStatus(a):
+		if a["kind"] == `"Status"` {
 			verdicts = append(verdicts, text)
-		default:
-			fields = append(fields, text)
+		} else {
+			fields = append(fields, listElement.ReplaceAllString(text, "$1[]"))
 		}
 	}
-	return verdicts, fields
+	return verdicts, slices.Compact(fields)
+}
+
+// outcome is what a client decides by: the code, the media type, and of a Status the reason and the message.
+func outcome(answer *answer, flat map[string]string) string {
+	parts := []string{strconv.Itoa(answer.status)}
+	if flat["kind"] == `"Status"` && flat["status"] == `"Failure"` {
+		parts = append(parts, strings.Trim(flat["reason"], `"`), flat["message"])
+	}
+	if media := mediaType(answer); media != "application/json" {
+		parts = append(parts, "as "+media)
+	}
+	return strings.Join(parts, " ")
 }
 
 func mediaType(a *answer) string {
@@ -227,12 +247,17 @@ func flatten(body []byte) map[string]string {
 		documents = append(documents, document)
 	}
 	flat := map[string]string{}
-	if len(documents) == 1 {
+	if len(documents) == 1 && !isEvent(documents[0]) {
 		flattenInto(flat, "", documents[0])
 	} else {
-		flattenInto(flat, "event", documents)
+		flattenInto(flat, "events", documents)
 	}
 	return flat
+}
+
+func isEvent(document any) bool {
+	fields, _ := document.(map[string]any)
+	return len(fields) == 2 && fields["type"] != nil && fields["object"] != nil
 }
 
 func flattenInto(flat map[string]string, path string, value any) {
@@ -255,7 +280,12 @@ func flattenInto(flat map[string]string, path string, value any) {
 			flat[path] = "[]"
 		}
 		for index, inner := range value {
-			flattenInto(flat, fmt.Sprintf("%s[%d]", path, index), inner)
+			element := fmt.Sprintf("%s[%d]", path, index)
+			if name := nameOf(inner); name != "" {
+				element = fmt.Sprintf("%s[%s]", path, name)
+				flat[element] = "there"
+			}
+			flattenInto(flat, element, inner)
 		}
 	case string:
 		text := volatile(path, value)
@@ -269,9 +299,35 @@ func flattenInto(flat map[string]string, path string, value any) {
 }
 
 var (
+	listElement     = regexp.MustCompile(`\b(items|events)\[[^\]]*\]`)
+	listElementOnly = regexp.MustCompile(`^(items|events)\[[^\]]*\]$`)
+)
+
+// nameOf is how an element of a list is found in the other list: an object by its name, an event by type and name.
+func nameOf(element any) string {
+	object, _ := element.(map[string]any)
+	kind, _ := object["type"].(string)
+	if isEvent(element) {
+		object, _ = object["object"].(map[string]any)
+	}
+	metadata, _ := object["metadata"].(map[string]any)
+	name, _ := metadata["name"].(string)
+	if _, generated := metadata["generateName"]; generated {
+		name = "<generated>"
+	}
+	if kind != "" && metadata != nil {
+		return strings.TrimSpace(kind + " " + name)
+	}
+	return name
+}
+
+var (
 	uid       = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 	timestamp = regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z`)
-	versions  = regexp.MustCompile(`(resource version: |resourceVersion: |: |\()[0-9]{1,9}( \([0-9]+\)|\))`)
+	age       = regexp.MustCompile(`^[0-9]+(ms|s|m)$`)
+	address   = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
+	generated = regexp.MustCompile(`(Random-)[a-z0-9]{5}`)
+	versions  = regexp.MustCompile(`((?:resource version: |current: |precondition \(|record \(|resourceVersion\\?":\\?"))[0-9]{1,9}`)
 )
 
 func volatile(path, text string) string {
@@ -282,6 +338,9 @@ func volatile(path, text string) string {
 		return "<token>"
 	}
 	text = uid.ReplaceAllString(text, "<uid>")
+	text = age.ReplaceAllString(text, "<age>")
+	text = address.ReplaceAllString(text, "<server>")
+	text = generated.ReplaceAllString(text, "$1<suffix>")
 	text = timestamp.ReplaceAllString(text, "<time>")
 	return versions.ReplaceAllString(text, "$1<version>")
 }
