@@ -1,6 +1,6 @@
 //! `bulla seal`: plain Secrets in, SealedSecrets out. All or nothing: one bad document, and nothing is written.
 
-use bulla_core::sealed::{PlainSecret, Scope, SealingCertificate};
+use bulla_core::sealed::{Converted, ConvertedPart, PlainSecret, Scope, SealingCertificate};
 use bulla_yaml::{Document, Limits, Warning};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -153,17 +153,20 @@ fn shown(text: &str) -> String {
     text.chars().take(63).flat_map(char::escape_debug).collect()
 }
 
-/// Unquoted numbers and booleans become text of another spelling, sometimes. The value itself is not shown.
+/// Unquoted numbers and booleans become text of another spelling, sometimes. A value is not shown.
 pub(crate) fn conversions(document: &Document, secret: &PlainSecret) -> Vec<String> {
     let mut warnings = Vec::new();
-    for converted in &secret.converted {
-        warnings.push(format!(
-            "line {}: stringData.{} is {} without quotes: what is sealed is its text form, which may be spelled \
-             differently; write it in quotes",
-            converted.position.line,
-            shown(&converted.key),
-            converted.kind
-        ));
+    for Converted { key, position, what } in &secret.converted {
+        let (line, key) = (position.line, shown(key));
+        warnings.push(match what {
+            ConvertedPart::Key => format!(
+                "line {line}: a key without quotes is read as {key:?}, since it is no text in YAML: write it in quotes"
+            ),
+            ConvertedPart::Value(kind) => format!(
+                "line {line}: stringData.{key} is {kind} without quotes: what is sealed is its text form, which may be \
+                 spelled differently; write it in quotes"
+            ),
+        });
     }
     for field in ["name", "namespace"] {
         if let Some(node) = document.root.at(&["metadata", field]).filter(|node| node.is_coerced()) {

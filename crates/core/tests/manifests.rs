@@ -46,8 +46,9 @@ fn string_data_wins_and_unquoted_values_are_sealed_as_kubeseal_seals_them() {
         reopened(&sealed),
         json!({"both": "new", "raw": "hi", "true": "true", "octal": "8", "quoted": "010", "empty": ""})
     );
-    let converted: Vec<_> = secret.converted.iter().map(|c| (c.key.as_str(), c.position.line, c.kind)).collect();
-    assert_eq!(converted, [("true", 5, "a boolean"), ("octal", 6, "a number")]);
+    use bulla_core::sealed::ConvertedPart::{Key, Value as Unquoted};
+    let converted: Vec<_> = secret.converted.iter().map(|c| (c.key.as_str(), c.position.line, c.what)).collect();
+    assert_eq!(converted, [("true", 5, Key), ("true", 5, Unquoted("a boolean")), ("octal", 6, Unquoted("a number"))]);
 }
 
 #[test]

@@ -81,9 +81,10 @@ impl Decoder<'_, '_> {
                 self.merge(value_index, map, Keys { merged: true, ..keys }, depth + 1)?;
                 continue;
             }
-            let (key, key_span) = self.key(key_index)?;
+            let (key, key_is_coerced) = self.key(key_index)?;
+            let key_span = self.graph.nodes[key_index].span;
             let value = self.node(value_index, depth + 1)?;
-            let warning = map.insert(Entry { key, key_span, value }, keys.merged);
+            let warning = map.insert(Entry { key, key_span, key_is_coerced, value }, keys.merged);
             if keys.warn {
                 self.warnings.extend(warning);
             }
@@ -134,8 +135,8 @@ impl Decoder<'_, '_> {
         }
     }
 
-    /// A key as sigs.k8s.io/yaml spells it in JSON.
-    fn key(&mut self, index: usize) -> Result<(String, Span), Error> {
+    /// A key as sigs.k8s.io/yaml spells it in JSON, and whether it was no text before.
+    fn key(&mut self, index: usize) -> Result<(String, bool), Error> {
         let raw = &self.graph.nodes[index];
         let target = match raw.kind {
             RawKind::Alias { target } => &self.graph.nodes[target],
@@ -150,7 +151,7 @@ impl Decoder<'_, '_> {
             }));
         };
         let key = match self.scalar(text.as_str(), *tag, target.style, position)? {
-            Value::String(text) => text.to_string(),
+            Value::String(text) => return Ok((text.to_string(), false)),
             Value::Bool(value) => value.to_string(),
             Value::Int(value) => value.to_string(),
             Value::Float(value) if value.is_nan() => ".nan".to_owned(),
@@ -162,7 +163,7 @@ impl Decoder<'_, '_> {
             Value::Uint(_) => return Err(refused("an integer above 9223372036854775807")),
             Value::Null | Value::Sequence(_) | Value::Mapping(_) => return Err(refused("null")),
         };
-        Ok((key, raw.span))
+        Ok((key, true))
     }
 
     fn scalar(&self, text: &str, tag: Option<Tag>, style: Style, position: Position) -> Result<Value, Error> {

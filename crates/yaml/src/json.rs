@@ -89,7 +89,7 @@ impl<'a> JsonReader<'a> {
             }
             self.skip_space();
             let value = self.node(depth + 1)?;
-            self.warnings.extend(map.insert(Entry { key, key_span, value }, false));
+            self.warnings.extend(map.insert(Entry { key, key_span, key_is_coerced: false, value }, false));
             self.skip_space();
             if self.take(b'}') {
                 return Ok(Value::Mapping(map.entries));

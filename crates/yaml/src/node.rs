@@ -52,6 +52,8 @@ pub struct Entry {
     pub key: String,
     /// The source text of the key.
     pub key_span: Span,
+    /// Whether the key is a number or a boolean in YAML, and text only in JSON: its author may have meant another key.
+    pub key_is_coerced: bool,
     /// What the key stands for.
     pub value: Node,
 }

@@ -33,7 +33,7 @@ pub use item_errors::ItemErrors;
 pub use key_backup::{BackupReport, KeySecret, SkippedKey, read_key_backup, read_key_secret};
 pub use key_ring::{KeyRing, ObjectHints, OpenedValue, RingKey};
 pub use object::{Item, SealedSecret, Template};
-pub use plain::{Converted, PlainSecret, PlainSecretError, Problem};
+pub use plain::{Converted, ConvertedPart, PlainSecret, PlainSecretError, Problem};
 pub use private_key::SealingKey;
 pub use scope::{Scope, ScopeMismatch};
 pub use unseal::{UnsealError, UnsealOptions, UnsealedSecret, unseal};

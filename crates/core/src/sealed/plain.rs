@@ -38,19 +38,28 @@ pub struct PlainSecret {
     pub immutable: Option<bool>,
     /// `data` and `stringData`, decoded and merged.
     pub data: BTreeMap<String, SecretBytes>,
-    /// `stringData` entries whose unquoted value is converted to text: the author should know.
+    /// Keys and `stringData` values that are converted to text: the author should know.
     pub converted: Vec<Converted>,
 }
 
-/// An unquoted number or boolean in `stringData`, which is sealed as text of another spelling, or at least might be.
+/// An unquoted number or boolean where Kubernetes wants text: it is sealed in a spelling that its author may not have meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Converted {
-    /// The key.
+    /// The key, as it is sealed.
     pub key: String,
-    /// Where the value stands.
+    /// Where the value, or the key, stands.
     pub position: Position,
-    /// `a boolean` or `a number`.
-    pub kind: &'static str,
+    /// What was converted.
+    pub what: ConvertedPart,
+}
+
+/// The part of an item that was converted to text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConvertedPart {
+    /// The key itself: `on:` is the key `true`.
+    Key,
+    /// A value of `stringData`: what it was, `a boolean` or `a number`.
+    Value(&'static str),
 }
 
 /// The manifest is not a Secret that can be sealed. Names fields and item keys, never values.
@@ -180,7 +189,17 @@ impl PlainSecret {
         Ok(())
     }
 
+    fn note_converted_keys(&mut self, data: &Node) {
+        let converted = data.entries().unwrap_or_default().iter().filter(|entry| entry.key_is_coerced);
+        self.converted.extend(converted.map(|entry| Converted {
+            key: entry.key.clone(),
+            position: entry.key_span.position,
+            what: ConvertedPart::Key,
+        }));
+    }
+
     fn read_data(&mut self, data: &Node) -> Result<(), PlainSecretError> {
+        self.note_converted_keys(data);
         for (key, value) in map(data, "data", "map[string][]uint8")? {
             let bytes = match &value.value {
                 Value::Null => SecretBytes::new(Vec::new()),
@@ -198,6 +217,7 @@ impl PlainSecret {
     }
 
     fn read_string_data(&mut self, data: &Node) -> Result<(), PlainSecretError> {
+        self.note_converted_keys(data);
         for (key, value) in map(data, "stringData", "map[string]string")? {
             let text = value
                 .to_go_string()
@@ -206,7 +226,7 @@ impl PlainSecret {
                 self.converted.push(Converted {
                     key: key.to_owned(),
                     position: value.span.position,
-                    kind: value.kind(),
+                    what: ConvertedPart::Value(value.kind()),
                 });
             }
             let bytes = text.map_or_else(Vec::new, |text| text.as_bytes().to_vec());
