@@ -11,7 +11,7 @@
 use jiff::Timestamp;
 
 use crate::report::applied::Applied;
-use crate::report::reason::Reason;
+use crate::report::reason::{Reason, RecordReason};
 use crate::report::status::{APPLIED, Condition, READY, SYNCED, SealedStatus};
 
 /// The longest message of `Synced`. Kubernetes' own conditions end at 32 KiB.
@@ -104,16 +104,17 @@ fn dated(mut said: Condition, before: Option<&Condition>, moved_on: bool, now: T
 /// A failure keeps the record of what was written before: labels that a later template drops are known only from it.
 fn applied_condition(previous: &SealedStatus, outcome: &Outcome) -> Option<Condition> {
     let (status, reason, message) = match outcome {
-        Outcome::Applied(applied) => ("True", "Written", applied.to_message().into()),
+        Outcome::Applied(applied) => ("True", RecordReason::Written, applied.to_message().into()),
         Outcome::Failed(failed) => {
-            let (status, reason) = if failed.applied_holds { ("True", "Written") } else { ("False", "Gone") };
+            let (status, reason) =
+                if failed.applied_holds { ("True", RecordReason::Written) } else { ("False", RecordReason::Gone) };
             (status, reason, previous.condition(APPLIED)?.message.clone())
         }
     };
     Some(Condition {
         kind: APPLIED.into(),
         status: status.into(),
-        reason: reason.into(),
+        reason: reason.as_str().into(),
         message,
         ..Condition::default()
     })

@@ -44,6 +44,15 @@ pub fn reasons() -> impl Iterator<Item = (&'static str, &'static str, &'static s
     Reason::ALL.into_iter().map(|reason| (reason.as_str(), reason.cause(), reason.cure()))
 }
 
+/// Why the condition `Applied` is as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RecordReason {
+    /// The Secret that the record names is there.
+    Written,
+    /// It is there no longer.
+    Gone,
+}
+
 /// How upstream's counter `unseal_errors_total` calls the step that failed (sealed-secrets 13.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Step {
@@ -179,6 +188,16 @@ impl Reason {
             | Self::Rejected
             | Self::Forbidden
             | Self::ApiError => Some(Step::Update),
+        }
+    }
+}
+
+impl RecordReason {
+    /// The word in the condition.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Written => "Written",
+            Self::Gone => "Gone",
         }
     }
 }

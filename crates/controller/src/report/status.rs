@@ -31,9 +31,10 @@ pub(crate) struct Condition {
     pub(crate) status: Box<str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     pub(crate) reason: Box<str>,
-    /// Always written, as upstream does: Argo CD and the printer columns read it.
+    /// Left out when empty, as upstream does on success.
+    #[serde(skip_serializing_if = "str::is_empty")]
     pub(crate) message: Box<str>,
-    /// RFC 3339; absent in the schema of neither.
+    /// RFC 3339.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub(crate) last_update_time: Box<str>,
     /// RFC 3339.
@@ -97,7 +98,7 @@ mod tests {
     #[test]
     fn reads_any_status_and_writes_back_what_it_read() {
         let status = json!({"observedGeneration": 4, "conditions": [
-            {"type": "Synced", "status": "True", "message": "", "lastUpdateTime": "2026-01-01T00:00:00Z"},
+            {"type": "Synced", "status": "True", "lastUpdateTime": "2026-01-01T00:00:00Z"},
             {"type": "Foreign", "status": "Unknown", "reason": "X", "message": "m"},
         ]});
         let read = SealedStatus::from_json(&status);
