@@ -29,6 +29,7 @@ impl Target {
         match self {
             Self::Stdout => write_stdout(data).map_err(|error| {
                 Report::new(Code::WriteOutput, format!("write standard output: {}", os_error(&error)))
+                    .hint("make room, or use --write FILE, which replaces a file as a whole or leaves it as it is")
             }),
             Self::File(path) => atomic::replace(path, data, NewFile::OwnerOnly).map_err(|error| {
                 let name = path.display().to_string();

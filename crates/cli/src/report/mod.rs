@@ -49,12 +49,12 @@ impl Exit {
 }
 
 impl Report {
-    /// An error without a hint. The message is lower case, without a full stop.
+    /// An error whose hint is the page that explains its code. The message is lower case, without a full stop.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), hint: None }
     }
 
-    /// Adds what the user can do about it.
+    /// Says what the user can do about it.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -80,7 +80,9 @@ impl Report {
     pub(crate) fn render(&self) -> String {
         let (red, bold) = (anstyle::AnsiColor::Red.on_default().bold(), anstyle::Style::new().bold());
         let mut text = format!("bulla: {red}error:{red:#} {} ({})\n", harmless(&self.message), self.code.as_str());
-        for line in self.hint.iter().flat_map(|hint| hint.lines()) {
+        let explained = || Cow::Owned(format!("docs/errors.md explains {} and what mends it", self.code.as_str()));
+        let hint = self.hint.as_deref().map_or_else(explained, Cow::Borrowed);
+        for line in hint.lines() {
             let _ = writeln!(text, "{bold}hint:{bold:#} {}", harmless(line));
         }
         text
