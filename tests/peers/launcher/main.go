@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string) error {
 	case command == "cluster start" && len(rest) == 3:
 		return startCluster(ctx, folder, rest[0], rest[1], rest[2])
 	case command == "cluster stop" && len(rest) == 0:
-		return stopAll(folder, clusterProcesses)
+		return stopAll(folder, append(clusterProcesses, upstreamProcess))
 	case command == "upstream-controller start" && len(rest) >= 2:
 		return startUpstream(ctx, folder, rest[0], rest[1], rest[2:])
 	case command == "upstream-controller stop" && len(rest) == 0:

@@ -112,8 +112,8 @@ type running struct {
 }
 
 // wait asks again and again until ready says yes, the process ends, or the time is over. ready's last error is the reason.
-func (r *running) wait(ctx context.Context, deadline time.Duration, ready func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, deadline)
+func (r *running) wait(outer context.Context, deadline time.Duration, ready func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(outer, deadline)
 	defer cancel()
 	for {
 		err := ready(ctx)
@@ -123,6 +123,8 @@ func (r *running) wait(ctx context.Context, deadline time.Duration, ready func(c
 		select {
 		case <-r.ended:
 			return fmt.Errorf("%s ended (%v); the end of %s:\n%s", r.name, r.result, logFile(r.folder, r.name), logEnd(r.folder, r.name))
+		case <-outer.Done():
+			return errors.New("interrupted")
 		case <-ctx.Done():
 			return fmt.Errorf("%s was not ready after %s (%v); the end of %s:\n%s", r.name, deadline, err,
 				logFile(r.folder, r.name), logEnd(r.folder, r.name))
