@@ -11,7 +11,7 @@ use crate::error::{Error, Warning};
 use crate::limits::Limits;
 use crate::node::{Document, Entry, Node, Style, Value};
 use crate::number;
-use crate::position::{Position, Span};
+use crate::position::Position;
 use crate::scalar::{Resolved, Schema, Tag};
 
 /// Types the nodes of one document.

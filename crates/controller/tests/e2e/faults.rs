@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bulla_controller::CRD_YAML;
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::support::{SEALED, SECRETS, World, base64, seal, until, within};
 
@@ -100,7 +100,8 @@ async fn it_starts_without_the_definition_and_works_when_it_is_there() {
         handle.metrics().contains("unseal_errors_total{reason=\"fetch\",namespace=\"\"}").then_some(())
     })
     .await;
-    let crd: Value = serde_yaml::from_str(CRD_YAML).unwrap();
+    let crd =
+        bulla_yaml::read_one(CRD_YAML.as_bytes(), &bulla_yaml::Limits::default()).unwrap().root.to_json().unwrap();
     world.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &crd).await;
     within("it is ready", handle.ready()).await;
     world.post(SEALED, &seal(&handle, "a", &[("k", "v")])).await;

@@ -33,7 +33,8 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let crd: Value = serde_yaml::from_str(CRD_YAML).unwrap();
+        let crd =
+            bulla_yaml::read_one(CRD_YAML.as_bytes(), &bulla_yaml::Limits::default()).unwrap().root.to_json().unwrap();
         Self::with_crds(vec![crd])
     }
 
