@@ -44,6 +44,10 @@ func startUpstream(ctx context.Context, folder, controller, crd string, options 
 	if err != nil {
 		return err
 	}
+	// The child works in folder.
+	if controller, err = filepath.Abs(controller); err != nil {
+		return err
+	}
 	lock, err := lockFolder(folder)
 	if err != nil {
 		return fmt.Errorf("no cluster in %s: %w", folder, err)
