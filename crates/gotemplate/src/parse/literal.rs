@@ -205,7 +205,7 @@ fn without_underscores(digits: &str, prefixed: bool) -> Option<String> {
     Some(digits.replace('_', ""))
 }
 
-/// strconv.ParseFloat with 64 bits: an overflow is an error, underscores only with a base prefix.
+/// strconv.ParseFloat with 64 bits: an overflow is an error.
 pub(crate) fn parse_float(text: &str) -> Option<f64> {
     let (sign, magnitude) = match text.strip_prefix(['+', '-']) {
         Some(rest) => (if text.starts_with('-') { -1.0 } else { 1.0 }, rest),
@@ -218,9 +218,9 @@ pub(crate) fn parse_float(text: &str) -> Option<f64> {
         _ => {}
     }
     if let Some(hex) = lower.strip_prefix("0x") {
-        return hex_float(&without_underscores(hex, true).unwrap_or_else(|| hex.replace('_', "")))
-            .map(|float| sign * float);
+        return hex_float(&without_underscores(hex, true)?).map(|float| sign * float);
     }
+    let lower = decimal_without_underscores(&lower)?;
     let mut parts = lower.splitn(2, 'e');
     let mantissa = parts.next()?;
     let well_formed = mantissa.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
@@ -229,6 +229,14 @@ pub(crate) fn parse_float(text: &str) -> Option<f64> {
         return None;
     }
     lower.parse::<f64>().ok().filter(|float| float.is_finite()).map(|float| sign * float)
+}
+
+/// Underscores are allowed between digits.
+fn decimal_without_underscores(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
+    let lone = |(at, byte): (usize, &u8)| *byte == b'_' && !(digit(at.checked_sub(1)) && digit(Some(at + 1)));
+    if bytes.iter().enumerate().any(lone) { None } else { Some(text.replace('_', "")) }
 }
 
 /// `1.8p-3` after its prefix: the exponent is required.

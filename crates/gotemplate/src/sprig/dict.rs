@@ -31,8 +31,8 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     function("mergeOverwrite", "mm*", |meter, args| merge::merge(meter, args, true)),
     function("mustMergeOverwrite", "mm*", |meter, args| merge::merge(meter, args, true)),
     function("dig", "a*", dig),
-    function("deepCopy", "a", |meter, args| deep_copy(&args[0], meter)),
-    function("mustDeepCopy", "a", |meter, args| deep_copy(&args[0], meter)),
+    function("deepCopy", "a", copy),
+    function("mustDeepCopy", "a", copy),
 ];
 
 fn new(meter: &Meter, args: &[Value]) -> Result<Value, Fail> {
@@ -114,6 +114,13 @@ fn dig(_: &Meter, args: &[Value]) -> Result<Value, Fail> {
         }
     }
     Ok(default.clone())
+}
+
+fn copy(meter: &Meter, args: &[Value]) -> Result<Value, Fail> {
+    if matches!(args[0], Value::Nil | Value::Invalid) {
+        return Err(Fail::new("reflect: call of reflect.Value.Type on zero Value"));
+    }
+    deep_copy(&args[0], meter)
 }
 
 /// copystructure.Copy

@@ -66,7 +66,7 @@ fn decode_base32(input: &[u8]) -> Result<Vec<u8>, usize> {
         let mut bits: u64 = 0;
         let mut count = 0;
         while count < 8 {
-            let Some(byte) = rest.get(count).copied() else { return Err(input.len()) };
+            let Some(byte) = rest.get(count).copied() else { return Err(offset) };
             if byte == b'=' && count >= 2 && rest.len() < 9 {
                 if rest.len() < 8 || rest[count..].iter().any(|byte| *byte != b'=') {
                     let bad = rest.iter().skip(count).position(|byte| *byte != b'=');

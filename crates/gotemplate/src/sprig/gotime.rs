@@ -199,8 +199,8 @@ impl GoTime {
         ))
     }
 
-    fn zone_name(&self, compact: bool) -> String {
-        if self.zone.is_empty() { short_offset(self.offset, compact) } else { self.zone.clone() }
+    fn zone_name(&self) -> String {
+        if self.zone.is_empty() { offset_text(self.offset, false, false) } else { self.zone.clone() }
     }
 
     /// Time.Format
@@ -246,7 +246,7 @@ impl GoTime {
             Part::ZeroSecond => format!("{:02}", civil.second),
             Part::Upper => (if civil.hour >= 12 { "PM" } else { "AM" }).to_owned(),
             Part::Lower => (if civil.hour >= 12 { "pm" } else { "am" }).to_owned(),
-            Part::Zone => self.zone_name(true),
+            Part::Zone => self.zone_name(),
             Part::Offset { colon, seconds, z, hours } => {
                 if z && self.offset == 0 {
                     "Z".to_owned()
@@ -279,16 +279,6 @@ fn offset_text(offset: i64, colon: bool, seconds: bool) -> String {
     text
 }
 
-/// What stands for the name of a zone without one.
-fn short_offset(offset: i64, compact: bool) -> String {
-    let sign = if offset < 0 { '-' } else { '+' };
-    let minutes = offset.abs() / 60;
-    if compact && minutes % 60 == 0 {
-        return format!("{sign}{:02}", minutes / 60);
-    }
-    format!("{sign}{:02}{:02}", minutes / 60, minutes % 60)
-}
-
 fn fraction(nanoseconds: u32, digits: usize, trim: bool, separator: char) -> String {
     let all = format!("{nanoseconds:09}");
     let mut text: String = all.chars().chain(std::iter::repeat('0')).take(digits).collect();
@@ -316,7 +306,7 @@ impl fmt::Display for GoTime {
             civil.second,
             fraction(self.nanoseconds, 9, true, '.'),
             offset_text(self.offset, false, false),
-            self.zone_name(true),
+            self.zone_name(),
         )
     }
 }

@@ -71,19 +71,40 @@ fn find(meter: &Meter, args: &[Value]) -> Result<Value, Fail> {
     meter.text(found.unwrap_or_default())
 }
 
+/// The first match from `from` on. Go sees no empty match inside of a rune.
+fn match_at<'t>(regex: &Regex, text: &'t [u8], mut from: usize) -> Option<Captures<'t>> {
+    loop {
+        let captures = regex.captures_at(text, from)?;
+        let all = captures.get(0)?;
+        let inside = text.get(all.start()).is_some_and(|byte| byte & 0xc0 == 0x80) && all.start() > from;
+        if !all.is_empty() || !inside {
+            return Some(captures);
+        }
+        from = all.start() + width_at(text, all.start());
+    }
+}
+
+/// The width of the rune at `at`; 1 in the middle of one.
+fn width_at(text: &[u8], at: usize) -> usize {
+    text.get(at..).and_then(crate::unicode::decode).map_or(1, |(_, width)| width)
+}
+
 /// The matches, with a look at the clock before each: a search is linear, all searches together need not be.
 fn matches(meter: &Meter, regex: &Regex, text: &[u8], limit: i64) -> Result<Vec<(usize, usize)>, Fail> {
     let mut found = Vec::new();
-    if limit == 0 {
-        return Ok(found);
-    }
-    for one in regex.find_iter(text) {
+    let mut from = 0;
+    let mut previous_end = None;
+    while from <= text.len() && (limit < 0 || (found.len() as i64) < limit) {
         meter.step()?;
         meter.check_time()?;
-        meter.charge(size_of::<(usize, usize)>())?;
-        found.push((one.start(), one.end()));
-        if limit > 0 && found.len() as i64 >= limit {
-            break;
+        let Some(all) = match_at(regex, text, from).and_then(|captures| captures.get(0)) else { break };
+        // No empty match right behind a match.
+        let accept = all.end() != from || previous_end != Some(all.start());
+        from = if all.end() == from { from + width_at(text, from) } else { all.end() };
+        previous_end = Some(all.end());
+        if accept {
+            meter.charge(size_of::<(usize, usize)>())?;
+            found.push((all.start(), all.end()));
         }
     }
     Ok(found)
@@ -106,16 +127,21 @@ fn replace(meter: &Meter, args: &[Value], replacement: Replacement) -> Result<Va
     let regex = compile(meter, args, 1)?;
     let (whole, new) = (text(&args[1])?, text(&args[2])?);
     let mut out = meter.buffer();
-    let mut from = 0;
-    for captures in regex.captures_iter(whole) {
+    let (mut from, mut last_end) = (0, 0);
+    while from <= whole.len() {
         meter.step()?;
         meter.check_time()?;
-        let Some(all) = captures.get(0) else { continue };
-        out.push(&whole[from..all.start()])?;
-        replacement(&regex, &captures, new, &mut out)?;
-        from = all.end();
+        let Some(captures) = match_at(&regex, whole, from) else { break };
+        let Some(all) = captures.get(0) else { break };
+        out.push(&whole[last_end..all.start()])?;
+        // No empty match right behind a match.
+        if all.end() > last_end || all.start() == 0 {
+            replacement(&regex, &captures, new, &mut out)?;
+        }
+        last_end = all.end();
+        from = (from + width_at(whole, from)).max(all.end());
     }
-    out.push(&whole[from..])?;
+    out.push(&whole[last_end..])?;
     Ok(out.into_value())
 }
 

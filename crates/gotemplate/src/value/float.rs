@@ -122,7 +122,7 @@ fn hexadecimal(value: f64, precision: Option<usize>) -> String {
     if mantissa == 0 {
         exponent = 0;
     } else {
-        exponent += 60;
+        exponent += 52;
         mantissa <<= 8;
         while mantissa & (1 << 60) == 0 {
             mantissa <<= 1;
