@@ -59,7 +59,8 @@ pub struct Position {
 impl std::fmt::Display for Position {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { key, line, column, executing, context } = self;
-        write!(f, "{key}:{line}:{column}: executing {executing:?} at <{context}>")
+        let executing = crate::parse::literal::quote(executing);
+        write!(f, "{key}:{line}:{column}: executing {executing} at <{context}>")
     }
 }
 

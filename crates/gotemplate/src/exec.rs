@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::budget::{Meter, grow};
 use crate::error::{Error, Fail, Position};
+use crate::parse::literal::quote;
 use crate::parse::node::{Action, Body, Branch, Command, Node, Operand, Pipe, TemplateCall, Trees};
 use crate::value::{Value, format};
 
@@ -334,7 +335,7 @@ impl<'t> State<'t> {
     fn template(&mut self, dot: &Value, call: &'t TemplateCall) -> Run<()> {
         self.at = At::Call(call);
         let Some((name, body)) = self.trees.get_key_value(&call.name) else {
-            return self.error(format!("template {:?} not defined", call.name));
+            return self.error(format!("template {} not defined", quote(&call.name)));
         };
         let value = match &call.pipe {
             Some(pipe) => self.pipeline(dot, pipe)?,

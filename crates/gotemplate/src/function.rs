@@ -111,7 +111,6 @@ pub(crate) fn exists(name: &str) -> bool {
 }
 
 /// The names of all functions, for tests and documentation.
-#[cfg(test)]
 pub(crate) fn names() -> Vec<&'static str> {
     let mut names: Vec<_> = FUNCTIONS.keys().copied().collect();
     names.sort_unstable();

@@ -21,6 +21,11 @@ pub fn budget() -> Budget {
     }
 }
 
+/// The names of all functions.
+pub fn function_names() -> Vec<&'static str> {
+    crate::function::names()
+}
+
 /// Renders the bytes as a template next to items that hold the canary: no panic, and no error that shows it.
 ///
 /// # Panics

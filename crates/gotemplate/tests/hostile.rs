@@ -128,6 +128,29 @@ fn regular_expressions_are_limited_in_size() {
 }
 
 #[test]
+fn long_templates_and_arguments_take_linear_time() {
+    let started = Instant::now();
+    let many = format!(
+        "{}{}",
+        (0..20_000).map(|n| format!("{{{{$v{n} := 1}}}}")).collect::<String>(),
+        "{{$v0}}".repeat(20_000)
+    );
+    let long = "{{ $s := repeat 300000 `ab` }}{{ trimAll $s $s | len }}{{ contains (repeat 200000 `a`) (print (repeat 400000 `a`) `b`) }}";
+    for template in [
+        &many[..],
+        long,
+        "{{ semverCompare (repeat 100000 `1 - 2 `) `1` }}",
+        "{{ abbrevboth -9223372036854775808 8 (repeat 20 `a`) }}",
+        "{{ genCA `x` -3000000 }}",
+        "{{ genCA `x` 30000000 }}",
+        "{{ (toDate `2006` `9999`).AddDate 9223372036854775807 -9223372036854775808 1 }}",
+    ] {
+        let _ = run(template, &Budget::default());
+    }
+    assert!(started.elapsed() < Duration::from_secs(40), "{:?}", started.elapsed());
+}
+
+#[test]
 fn password_hashes_and_keys_are_counted() {
     let few = Budget { password_hashes: 1, key_generation: 4, ..Budget::default() };
     for (template, expected) in [

@@ -1,6 +1,6 @@
 //! Any bytes and any pieces of templates: no panic, and no error that shows a value.
 
-use bulla_gotemplate::fuzz::{CANARY, render_bytes};
+use bulla_gotemplate::fuzz::{CANARY, function_names, render_bytes};
 use proptest::prelude::*;
 
 /// Words out of which templates are made.
@@ -130,12 +130,83 @@ fn call() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(WORDS), 1..7).prop_map(|words| format!("{{{{ {} }}}}", words.join(" ")))
 }
 
+/// Arguments at the edges of what functions take.
+const ARGUMENTS: &[&str] = &[
+    "0",
+    "1",
+    "-1",
+    "2",
+    "3",
+    "7",
+    "100",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "1.5",
+    "-0.5",
+    "1e300",
+    "``",
+    "`a`",
+    "`é世`",
+    "\"\\xff\\x00\"",
+    "` a b  c `",
+    "`a,b,,c`",
+    "`1.2.3-a`",
+    "`%d %5.2f %[9]v`",
+    "`2006-01-02T15:04:05.000Z07:00`",
+    "`2024-02-29`",
+    "`1h30m.5s`",
+    "`-9223372036854775808ns`",
+    "`http://u:p@h:1/p?q#f`",
+    "`[a-z]*(b|c)+?`",
+    "`{\"a\":[1,null]}`",
+    "`YWJj`",
+    "`MFRGG===`",
+    "true",
+    "nil",
+    ".a",
+    ".b",
+    ".gone",
+    "(list)",
+    "(list 1 `a` nil)",
+    "(until 3)",
+    "(splitList `,` `a,b`)",
+    "(dict)",
+    "(dict `a` (dict `b` 1))",
+    "(toDate `2006` `2024`)",
+    "(toDate `2006` `0000`)",
+    "(semver `1.2.3`)",
+    "(int64 -9223372036854775808)",
+    "(int64 5)",
+    "(index `a` 0)",
+    "(float64 `NaN`)",
+    "(float64 `-Inf`)",
+    "(chunk 1 (list 1 2))",
+    "1i",
+];
+
+fn one_call() -> impl Strategy<Value = String> {
+    let arguments = prop::collection::vec(prop::sample::select(ARGUMENTS), 0..6);
+    (prop::sample::select(function_names()), arguments, any::<bool>()).prop_map(|(name, arguments, pipe)| {
+        let arguments = arguments.join(" ");
+        if pipe {
+            format!("{{{{ {name} {arguments} | toJson | printf `%v` }}}}")
+        } else {
+            format!("{{{{ {name} {arguments} }}}}")
+        }
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
     fn any_words_render_or_fail_without_a_value(words in prop::collection::vec(prop::sample::select(WORDS), 0..40)) {
         render_bytes(words.join(" ").as_bytes());
+    }
+
+    #[test]
+    fn any_arguments_give_a_result_or_an_error_without_a_value(call in one_call()) {
+        render_bytes(call.as_bytes());
     }
 
     #[test]

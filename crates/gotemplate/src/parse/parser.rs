@@ -1,5 +1,7 @@
 //! The parser: three items of look-ahead, as Go's, so that error lines agree.
 
+use std::collections::HashMap;
+
 use super::lex::{Item, Kind, Lexer};
 use super::literal;
 use super::node::{Action, Body, Branch, Command, Node, Operand, Pipe, TemplateCall, Term, TermText, Trees};
@@ -17,7 +19,7 @@ pub(crate) fn parse(name: &str, text: &str, is_function: fn(&str) -> bool) -> Re
         lexer: Lexer::new(text),
         token: [eof(), eof(), eof()],
         peeked: 0,
-        variables: vec!["$".to_owned()],
+        variables: Variables::new(),
         trees: Trees::new(),
         action_line: 0,
         ranges: 0,
@@ -33,12 +35,43 @@ fn eof() -> Item {
     Item { kind: Kind::Eof, position: 0, text: "EOF".to_owned(), line: 1 }
 }
 
+/// The variables in scope, and how often each name is.
+struct Variables {
+    names: Vec<String>,
+    counts: HashMap<String, usize>,
+}
+
+impl Variables {
+    fn new() -> Self {
+        let mut variables = Self { names: Vec::new(), counts: HashMap::new() };
+        variables.push("$".to_owned());
+        variables
+    }
+
+    fn push(&mut self, name: String) {
+        *self.counts.entry(name.clone()).or_default() += 1;
+        self.names.push(name);
+    }
+
+    fn truncate(&mut self, mark: usize) {
+        for name in self.names.drain(mark..) {
+            if let Some(count) = self.counts.get_mut(&name) {
+                *count -= 1;
+            }
+        }
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.counts.get(name).is_some_and(|count| *count > 0)
+    }
+}
+
 struct Parser<'t> {
     name: &'t str,
     lexer: Lexer<'t>,
     token: [Item; 3],
     peeked: usize,
-    variables: Vec<String>,
+    variables: Variables,
     trees: Trees,
     action_line: usize,
     ranges: usize,
@@ -169,7 +202,7 @@ impl Parser<'_> {
         let item = self.next_non_space();
         let name = self.template_name(&item, CONTEXT)?;
         // A definition begins with a parser of its own in Go.
-        let variables = std::mem::replace(&mut self.variables, vec!["$".to_owned()]);
+        let variables = std::mem::replace(&mut self.variables, Variables::new());
         let ranges = std::mem::take(&mut self.ranges);
         self.expect(Kind::RightDelim, CONTEXT)?;
         let body = self.terminated(CONTEXT)?;
@@ -253,7 +286,7 @@ impl Parser<'_> {
     }
 
     fn control(&mut self, keyword: &'static str) -> Parsed<Branch> {
-        let mark = self.variables.len();
+        let mark = self.variables.names.len();
         let pipe = self.pipeline(keyword, Kind::RightDelim)?;
         let loops = usize::from(keyword == "range");
         self.ranges += loops;
@@ -288,7 +321,7 @@ impl Parser<'_> {
         let item = self.next_non_space();
         let name = self.template_name(&item, CONTEXT)?;
         let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
-        let variables = std::mem::replace(&mut self.variables, vec!["$".to_owned()]);
+        let variables = std::mem::replace(&mut self.variables, Variables::new());
         let ranges = std::mem::take(&mut self.ranges);
         let body = self.terminated(CONTEXT)?;
         self.variables = variables;

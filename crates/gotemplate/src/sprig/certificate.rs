@@ -70,7 +70,7 @@ fn parameters(
     let now = time::OffsetDateTime::now_utc();
     params.not_before = now;
     let days = time::Duration::checked_seconds_f64(int(days) as f64 * 86_400.0).ok_or(Fail::new("no such date"))?;
-    params.not_after = now.checked_add(days).ok_or(Fail::new("no such date"))?;
+    params.not_after = now.checked_add(days).filter(|date| date.year() >= 0).ok_or(Fail::new("no such date"))?;
     for item in items(names)? {
         let name = lossy(text(&item).map_err(|_| Fail::new("an alternate DNS name is not a string"))?);
         params.subject_alt_names.push(SanType::DnsName(name.try_into().map_err(|_| FAILED)?));

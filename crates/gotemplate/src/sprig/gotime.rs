@@ -145,7 +145,7 @@ impl GoTime {
         let year = civil.year + limit(years) + month.div_euclid(12);
         let date = days(year, month.rem_euclid(12) + 1, 1) + civil.day - 1 + limit(by_days);
         let clock = civil.hour * 3600 + civil.minute * 60 + civil.second;
-        Self { seconds: date * DAY + clock - self.offset, ..self.clone() }
+        Self { seconds: date.wrapping_mul(DAY).wrapping_add(clock - self.offset), ..self.clone() }
     }
 
     /// The duration since `earlier`, as far as a duration reaches.

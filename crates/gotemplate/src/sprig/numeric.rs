@@ -71,9 +71,7 @@ pub(super) fn to_int(value: &Value) -> i64 {
         Value::Int(number) | Value::Int64(number) | Value::Named(Named::Month | Named::Weekday, number) => *number,
         Value::Uint8(number) => i64::from(*number),
         Value::Uint64(number) => *number as i64,
-        Value::Float(number) if (-9.223_372_036_854_775_8e18..9.223_372_036_854_775_8e18).contains(number) => {
-            *number as i64
-        }
+        Value::Float(number) if (i64::MIN as f64..-(i64::MIN as f64)).contains(number) => *number as i64,
         // What amd64 makes of a float that does not fit.
         Value::Float(_) => i64::MIN,
         Value::Text(text) => {

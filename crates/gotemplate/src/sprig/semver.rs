@@ -16,6 +16,9 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     function("semver", "s", |_, args| Ok(Value::Version(Rc::new(Version::parse(&lossy(text(&args[0])?))?)))),
     function("semverCompare", "ss", |meter, args| {
         let constraint = lossy(text(&args[0])?);
+        if constraint.len() > MAX_CONSTRAINT {
+            return Err(Fail::Budget("constraint size"));
+        }
         meter.charge(constraint.len() * 16)?;
         let alternatives = constraints(&constraint)?;
         let version = Version::parse(&lossy(text(&args[1])?))?;
@@ -34,6 +37,9 @@ pub(crate) struct Version {
     pub(crate) metadata: String,
     pub(crate) original: String,
 }
+
+/// Rewriting ranges takes the square of the length.
+const MAX_CONSTRAINT: usize = 4096;
 
 const TAIL: &str = r"(-([0-9A-Za-z\-]+(\.[0-9A-Za-z\-]+)*))?(\+([0-9A-Za-z\-]+(\.[0-9A-Za-z\-]+)*))?";
 const OPERATORS: &str = r"=||!=|>|<|>=|=>|<=|=<|~|~>|\^";

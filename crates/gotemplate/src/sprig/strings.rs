@@ -75,7 +75,7 @@ fn abbreviate(whole: &[u8], offset: i64, width: i64) -> Vec<u8> {
         return whole.to_vec();
     }
     let mut offset = offset.min(len);
-    if len - offset < width - 3 {
+    if len.wrapping_sub(offset) < width - 3 {
         offset = len - (width - 3);
     }
     let slice = |from: i64, to: i64| &whole[from.clamp(0, len) as usize..to.clamp(0, len) as usize];
@@ -104,7 +104,8 @@ fn trunc(meter: &Meter, args: &[Value]) -> Result<Value, Fail> {
 }
 
 fn trim_all(meter: &Meter, args: &[Value]) -> Result<Value, Fail> {
-    let set: Vec<char> = crate::unicode::runes(text(&args[0])?).map(|(_, rune, _)| rune).collect();
+    let set: std::collections::HashSet<char> =
+        crate::unicode::runes(text(&args[0])?).map(|(_, rune, _)| rune).collect();
     meter.text(trim(text(&args[1])?, |rune| set.contains(&rune)).to_vec())
 }
 

@@ -157,7 +157,8 @@ impl<'m> Printer<'m> {
                 self.value(&Value::Text(pair.key.clone()), verb)?;
                 self.out.push(b"}")
             }
-            Value::Time(_) | Value::Version(_) => self.bad_verb(value, verb),
+            // Go prints the fields of its struct.
+            Value::Time(_) | Value::Version(_) => self.text(stringer(value).unwrap_or_default().as_bytes(), 's'),
         }
     }
 
