@@ -129,15 +129,17 @@ mod tests {
         assert_eq!(names.len(), 211 - 3 + 19 - 1, "{names:?}");
     }
 
-    /// What makes keys at random is tested in `tests/generated.rs`; `and` needs no row of its own, and so on: every other
-    /// function has a template in which it works.
+    /// What makes keys at random is tested in `tests/generated.rs`: every other function has a template in which it works.
     #[test]
     fn every_function_works_in_some_vector() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/gotemplate/vectors.jsonl");
         let vectors = std::fs::read_to_string(path).expect("the vectors");
-        let rendered: Vec<&str> = vectors.lines().filter(|row| row.contains("\"output\":")).collect();
+        let words: std::collections::HashSet<&str> = vectors
+            .lines()
+            .filter(|row| row.contains("\"output\":"))
+            .flat_map(|row| row.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_'))
+            .collect();
         let generated = [
-            "bcrypt",
             "buildCustomCert",
             "call",
             "fail",
@@ -148,9 +150,7 @@ mod tests {
             "genSignedCertWithKey",
         ];
         for name in super::names().into_iter().filter(|name| !generated.contains(name)) {
-            let word =
-                |row: &&&str| row.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == name);
-            assert!(rendered.iter().any(|row| word(&row)), "{name} works nowhere");
+            assert!(words.contains(name), "{name} works nowhere");
         }
     }
 }
