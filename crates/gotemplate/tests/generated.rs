@@ -85,3 +85,17 @@ fn a_self_signed_certificate_and_its_key_belong_together() {
     );
     assert!(text.starts_with("-----BEGIN CERTIFICATE-----\n"));
 }
+
+#[test]
+fn certificates_are_made_for_keys_that_the_template_brings() {
+    for kind in ["ecdsa", "ed25519", "rsa"] {
+        let text = run(&format!(
+            "{{{{ $k := genPrivateKey `{kind}` }}}}{{{{ $ca := genCAWithKey `ca` 1 $k }}}}\
+             {{{{ $own := genSelfSignedCertWithKey `own` nil (list `a.b`) 1 $k }}}}\
+             {{{{ $leaf := genSignedCertWithKey `leaf` nil nil 1 $ca $k }}}}\
+             {{{{ eq $k $ca.Key $own.Key $leaf.Key }}}} {{{{ $own.Cert }}}}{{{{ $leaf.Cert }}}}"
+        ));
+        assert!(text.starts_with("true "), "{kind}: {text}");
+        assert_eq!(CertificateDer::pem_slice_iter(text.as_bytes()).filter(Result::is_ok).count(), 2, "{kind}");
+    }
+}
