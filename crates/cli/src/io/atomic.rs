@@ -107,15 +107,18 @@ fn folder_of(path: &Path) -> PathBuf {
 }
 
 /// The owner first, because changing it clears bits of the mode. Only root may give files away; a file whose owner cannot be
-/// kept is still written, as editors do it.
+/// kept is still written, as editors do it, but what the old group might do the new one may not.
 #[cfg(unix)]
 fn keep_owner_and_mode(file: &File, old: &Metadata) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
+    const GROUP_BITS: u32 = 0o070;
     let new = file.metadata()?;
-    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
-        let _ = std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()));
+    if new.uid() != old.uid() {
+        let _ = fchown(file, Some(old.uid()), None);
     }
-    file.set_permissions(old.permissions())
+    let group_kept = new.gid() == old.gid() || fchown(file, None, Some(old.gid())).is_ok();
+    let mode = if group_kept { old.mode() } else { old.mode() & !GROUP_BITS };
+    file.set_permissions(fs::Permissions::from_mode(mode & 0o7777))
 }
 
 #[cfg(not(unix))]
