@@ -29,11 +29,6 @@ impl SecretBytes {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-
-    /// A second copy that is cleared on its own. Spelled out, so that no copy is made by accident.
-    pub fn duplicate(&self) -> Self {
-        Self(self.0.clone())
-    }
 }
 
 impl From<Zeroizing<Vec<u8>>> for SecretBytes {
@@ -46,11 +41,6 @@ impl From<Zeroizing<Vec<u8>>> for SecretBytes {
 pub struct SecretText(Zeroizing<String>);
 
 impl SecretText {
-    /// Takes ownership of `text`; it is cleared when the result is dropped.
-    pub fn new(text: String) -> Self {
-        Self(Zeroizing::new(text))
-    }
-
     /// The plaintext.
     pub fn expose(&self) -> &str {
         &self.0

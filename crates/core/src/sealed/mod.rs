@@ -47,9 +47,5 @@ pub const KIND: &str = "SealedSecret";
 pub const KEY_LABEL: &str = "sealedsecrets.bitnami.com/sealed-secrets-key";
 /// The value of [`KEY_LABEL`] with which a key is loaded.
 pub const KEY_ACTIVE: &str = "active";
-/// On the live Secret: the controller may take over a Secret that it does not own. Read by the planner.
-pub const MANAGED_ANNOTATION: &str = "sealedsecrets.bitnami.com/managed";
-/// On the live Secret: merge into the Secret instead of replacing it.
-pub const PATCH_ANNOTATION: &str = "sealedsecrets.bitnami.com/patch";
 /// In the template: leave ownerReferences alone.
 pub const SKIP_OWNER_ANNOTATION: &str = "sealedsecrets.bitnami.com/skip-set-owner-references";
