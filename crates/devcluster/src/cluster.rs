@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::access::{AccessRule, Account};
 use crate::clock;
 use crate::crud;
 use crate::error::Error;
@@ -31,11 +32,21 @@ pub struct Options {
     pub history: usize,
     /// How often a watch that allows bookmarks gets one.
     pub bookmark_interval: Duration,
+    /// Whose token is which, beside the kubeconfig's: for TokenReviews, and for requests with such a token.
+    pub accounts: Vec<Account>,
+    /// Who may do what. Without rules, everybody may do everything.
+    pub access: Vec<AccessRule>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { crds: Vec::new(), history: 4096, bookmark_interval: Duration::from_secs(60) }
+        Self {
+            crds: Vec::new(),
+            history: 4096,
+            bookmark_interval: Duration::from_secs(60),
+            accounts: Vec::new(),
+            access: Vec::new(),
+        }
     }
 }
 
@@ -48,7 +59,9 @@ pub struct DevCluster {
 /// What the services and the server share.
 pub(crate) struct Inner {
     pub(crate) store: Store,
-    pub(crate) token: String,
+    /// The kubeconfig's user first.
+    pub(crate) accounts: Vec<Account>,
+    rules: RwLock<Arc<[AccessRule]>>,
     pub(crate) bookmark_interval: Duration,
     /// True once open watches should end.
     pub(crate) shutdown: watch::Sender<bool>,
@@ -56,6 +69,19 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
+    pub(crate) fn rules(&self) -> Arc<[AccessRule]> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The account that comes with the kubeconfig.
+    pub(crate) fn administrator(&self) -> Account {
+        Account::administrator(self.token().to_owned())
+    }
+
+    fn token(&self) -> &str {
+        self.accounts.first().map_or("", |account| &account.token)
+    }
+
     pub(crate) fn count(&self, verb: &'static str, resource: String) {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         *requests.entry((verb, resource)).or_default() += 1;
@@ -72,7 +98,8 @@ impl DevCluster {
         let token = token.iter().map(|byte| format!("{byte:02x}")).collect();
         let inner = Inner {
             store: Store::new(options.history, built_in()),
-            token,
+            accounts: [vec![Account::administrator(token)], options.accounts].concat(),
+            rules: RwLock::new(options.access.into()),
             bookmark_interval: options.bookmark_interval.max(Duration::from_millis(1)),
             shutdown: watch::channel(false).0,
             requests: Mutex::new(BTreeMap::new()),
@@ -93,17 +120,28 @@ impl DevCluster {
 
     /// The API, for callers that pass the token of [`Self::token`] with each request.
     pub fn service(&self) -> DevClusterService {
-        DevClusterService::new(Arc::clone(&self.inner), false)
+        DevClusterService::new(Arc::clone(&self.inner), None)
     }
 
-    /// The API without authentication: for callers in this process, such as `kube::Client::new`.
+    /// The API without authentication: for callers in this process, such as `kube::Client::new`. They are the
+    /// administrator, who may do everything whatever the rules say.
     pub fn trusted_service(&self) -> DevClusterService {
-        DevClusterService::new(Arc::clone(&self.inner), true)
+        self.trusted_service_as(self.inner.administrator())
+    }
+
+    /// The same for callers who are `account` and nobody else: [`Options::access`] holds for them.
+    pub fn trusted_service_as(&self, account: Account) -> DevClusterService {
+        DevClusterService::new(Arc::clone(&self.inner), Some(account))
+    }
+
+    /// Replaces [`Options::access`], from the next request on.
+    pub fn set_access(&self, rules: Vec<AccessRule>) {
+        *self.inner.rules.write().unwrap_or_else(PoisonError::into_inner) = rules.into();
     }
 
     /// The bearer token that [`Self::service`] and a [`Server`](crate::Server) demand.
     pub fn token(&self) -> &str {
-        &self.inner.token
+        self.inner.token()
     }
 
     /// How many requests of each kind were made so far; the difference of two counts tells what some work cost.

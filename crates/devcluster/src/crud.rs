@@ -241,6 +241,7 @@ fn normalise(target: &Target, object: &mut Object) -> Answer<()> {
     match resource.strategy {
         Strategy::Secret => validate::secret::normalise_secret(object),
         Strategy::ConfigMap => validate::secret::normalise_config_map(object),
+        Strategy::Lease => validate::lease::normalise(object),
         _ => Ok(()),
     }
 }
@@ -269,6 +270,7 @@ fn check(state: &State, resource: &Resource, name: &str, object: &mut Object, be
     match resource.strategy {
         Strategy::Secret => errors.extend(validate::secret::check_secret(object)),
         Strategy::ConfigMap => errors.extend(validate::secret::check_config_map(object)),
+        Strategy::Lease => errors.extend(validate::lease::check(object)),
         Strategy::Event if before.is_none() => errors.extend(check_event(object)),
         Strategy::Definition => errors.extend(crd::complete(state, object, before)),
         _ => (),

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::resource::Resource;
+use crate::review::{self, REVIEWS, Review};
 use crate::status::{Answer, Failure};
 use crate::store::State;
-
-const ACCESS_REVIEW: &str = "authorization.k8s.io";
 
 /// The versions of a group, with what each serves; the order is the order of preference.
 type Groups = BTreeMap<String, Vec<(String, Vec<Arc<Resource>>)>>;
@@ -69,6 +68,8 @@ pub(crate) fn paths(state: &State) -> Value {
     for (group, version) in group_versions(state).into_iter().filter(|(group, _)| !group.is_empty()) {
         paths.push(format!("/apis/{group}/{version}"));
     }
+    paths.extend(review_groups().map(|group| format!("/apis/{group}/{}", review::VERSION)));
+    paths.sort();
     paths.extend(["/healthz", "/livez", "/openapi/v3", "/readyz", "/version"].map(str::to_owned));
     json!({ "paths": paths })
 }
@@ -96,22 +97,38 @@ pub(crate) fn aggregated(state: &State, core: bool, version: &str) -> Value {
         })
         .collect();
     if !core {
-        items.push(json!({
-            "metadata": { "name": ACCESS_REVIEW, "creationTimestamp": null },
-            "versions": [{ "version": "v1", "freshness": "Current", "resources": [{
-                "resource": "selfsubjectaccessreviews",
-                "responseKind": { "group": ACCESS_REVIEW, "version": "v1", "kind": "SelfSubjectAccessReview" },
-                "scope": "Cluster",
-                "singularResource": "selfsubjectaccessreview",
-                "verbs": ["create"],
-            }]}],
-        }));
+        items.extend(review_groups().map(aggregated_reviews));
     }
     json!({
         "kind": "APIGroupDiscoveryList",
         "apiVersion": format!("apidiscovery.k8s.io/{version}"),
         "metadata": {},
         "items": items,
+    })
+}
+
+/// The groups that have nothing but reviews.
+fn review_groups() -> impl Iterator<Item = &'static str> {
+    let mut groups: Vec<&str> = REVIEWS.iter().map(|review| review.group).collect();
+    groups.dedup();
+    groups.into_iter()
+}
+
+fn aggregated_reviews(group: &str) -> Value {
+    let resources: Vec<Value> = Review::of(group, review::VERSION)
+        .map(|review| {
+            json!({
+                "resource": review.plural,
+                "responseKind": { "group": group, "version": review::VERSION, "kind": review.kind },
+                "scope": "Cluster",
+                "singularResource": review.singular,
+                "verbs": ["create"],
+            })
+        })
+        .collect();
+    json!({
+        "metadata": { "name": group, "creationTimestamp": null },
+        "versions": [{ "version": review::VERSION, "freshness": "Current", "resources": resources }],
     })
 }
 
@@ -156,7 +173,7 @@ pub(crate) fn group_list(state: &State) -> Value {
             group_entry(&group, &names)
         })
         .collect();
-    list.push(group_entry(ACCESS_REVIEW, &["v1".to_owned()]));
+    list.extend(review_groups().map(|group| group_entry(group, &[review::VERSION.to_owned()])));
     json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": list })
 }
 
@@ -201,15 +218,15 @@ pub(crate) fn resources(state: &State, group: &str, version: &str) -> Answer<Val
             }));
         }
     }
-    if (group, version) == (ACCESS_REVIEW, "v1") {
-        entries.push(json!({
-            "name": "selfsubjectaccessreviews",
-            "singularName": "selfsubjectaccessreview",
+    entries.extend(Review::of(group, version).map(|review| {
+        json!({
+            "name": review.plural,
+            "singularName": review.singular,
             "namespaced": false,
-            "kind": "SelfSubjectAccessReview",
+            "kind": review.kind,
             "verbs": ["create"],
-        }));
-    }
+        })
+    }));
     if entries.is_empty() {
         return Err(Failure::no_such_path());
     }

@@ -36,6 +36,7 @@
 //! is done, on the locked `store`) -> `body` (the answer). `resource` is the table of kinds, `crd` adds to it, `gc`
 //! says what goes when something goes, `validate` what is refused.
 
+mod access;
 mod body;
 mod clock;
 mod cluster;
@@ -51,6 +52,7 @@ mod patch;
 mod protobuf;
 mod request;
 mod resource;
+mod review;
 mod route;
 mod selector;
 mod serve;
@@ -61,6 +63,7 @@ mod tls;
 mod validate;
 mod watch;
 
+pub use access::{AccessRule, Account};
 pub use body::ResponseBody;
 pub use cluster::{DevCluster, Options, RequestCounts};
 pub use error::Error;

@@ -230,7 +230,7 @@ pub(crate) fn selectable_names(strategy: Strategy) -> &'static [&'static str] {
             "source",
             "type",
         ],
-        Strategy::Plain | Strategy::ConfigMap | Strategy::Definition | Strategy::Custom => &[],
+        Strategy::Plain | Strategy::ConfigMap | Strategy::Lease | Strategy::Definition | Strategy::Custom => &[],
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) enum Strategy {
     Pod,
     /// `core/v1` Service.
     Service,
+    /// `coordination.k8s.io/v1` Lease.
+    Lease,
     /// A CustomResourceDefinition.
     Definition,
     /// An object of a CustomResourceDefinition.
@@ -117,6 +119,7 @@ const ROWS: &[Row] = &[
     Row { group: "", plural: "services", singular: "service", kind: "Service", short: &["svc"], categories: &["all"], namespaced: true, status: true, strategy: Strategy::Service },
     Row { group: "", plural: "pods", singular: "pod", kind: "Pod", short: &["po"], categories: &["all"], namespaced: true, status: true, strategy: Strategy::Pod },
     Row { group: "", plural: "endpoints", singular: "endpoints", kind: "Endpoints", short: &["ep"], categories: &[], namespaced: true, status: false, strategy: Strategy::Plain },
+    Row { group: "coordination.k8s.io", plural: "leases", singular: "lease", kind: "Lease", short: &[], categories: &[], namespaced: true, status: false, strategy: Strategy::Lease },
     Row { group: "apiextensions.k8s.io", plural: "customresourcedefinitions", singular: "customresourcedefinition", kind: "CustomResourceDefinition", short: &["crd", "crds"], categories: &["api-extensions"], namespaced: false, status: true, strategy: Strategy::Definition },
 ];
 

@@ -1,6 +1,7 @@
 //! From a path to what is there: a document (discovery, version, health), or the target of a resource request.
 
 use crate::request::Target;
+use crate::review::Review;
 use crate::status::{Answer, Failure};
 use crate::store::State;
 
@@ -24,8 +25,8 @@ pub(crate) enum Route {
     OpenApiIndex,
     /// `/openapi/v3/...`: group and version.
     OpenApi(String, String),
-    /// `/apis/authorization.k8s.io/v1/selfsubjectaccessreviews`
-    AccessReview,
+    /// `/apis/authorization.k8s.io/v1/subjectaccessreviews` and others like it.
+    Review(&'static Review),
     Resource(Target),
 }
 
@@ -43,8 +44,10 @@ pub(crate) fn route(state: &State, segments: &[&str]) -> Answer<Route> {
         ["openapi", "v3"] => Route::OpenApiIndex,
         ["openapi", "v3", "api", version] => Route::OpenApi(String::new(), (*version).to_owned()),
         ["openapi", "v3", "apis", group, version] => Route::OpenApi((*group).to_owned(), (*version).to_owned()),
-        ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"] => Route::AccessReview,
         ["api", "v1", rest @ ..] => Route::Resource(target(state, "", "v1", rest)?),
+        ["apis", group, version, plural] if let Some(review) = Review::find(group, version, plural) => {
+            Route::Review(review)
+        }
         ["apis", group, version, rest @ ..] => Route::Resource(target(state, group, version, rest)?),
         _ => return Err(Failure::no_such_path()),
     })

@@ -11,6 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, header};
 use serde_json::{Value, json};
 
+use crate::access::{API_AUDIENCE, AccessRule, Account, Question, bearer};
 use crate::body::{self, ResponseBody, respond, respond_object, respond_value};
 use crate::cluster::Inner;
 use crate::crud::{self, DeleteOptions};
@@ -22,26 +23,28 @@ use crate::patch::Patch;
 use crate::protobuf;
 use crate::request::{Query, Shape, Target, decode, dry_run, shape};
 use crate::resource::Strategy;
+use crate::review::{Known, Review};
 use crate::route::{Route, route};
-use crate::status::{Answer, Failure};
+use crate::status::{About, Answer, Failure, qualify};
 use crate::watch;
 
 /// The API as a [`tower::Service`]. Cheap to clone; always ready; never fails, but answers with a `Status`.
 #[derive(Clone)]
 pub struct DevClusterService {
     cluster: Arc<Inner>,
-    trusted: bool,
+    /// Who all callers are; without it, their tokens say so.
+    caller: Option<Arc<Account>>,
 }
 
 impl DevClusterService {
-    pub(crate) fn new(cluster: Arc<Inner>, trusted: bool) -> Self {
-        Self { cluster, trusted }
+    pub(crate) fn new(cluster: Arc<Inner>, caller: Option<Account>) -> Self {
+        Self { cluster, caller: caller.map(Arc::new) }
     }
 }
 
 impl std::fmt::Debug for DevClusterService {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("DevClusterService").field("trusted", &self.trusted).finish_non_exhaustive()
+        formatter.debug_struct("DevClusterService").field("caller", &self.caller).finish_non_exhaustive()
     }
 }
 
@@ -61,10 +64,13 @@ where
         let service = self.clone();
         Box::pin(async move {
             let (parts, body) = request.into_parts();
-            if !service.trusted && !authenticated(&parts.headers, &service.cluster.token) {
-                return Ok(Failure::unauthorized().respond());
-            }
-            let response = answer(&service.cluster, &parts, body).await.unwrap_or_else(|failure| failure.respond());
+            let caller = match &service.caller {
+                Some(caller) => Some(&**caller),
+                None => authenticated(&parts.headers, &service.cluster.accounts),
+            };
+            let Some(caller) = caller else { return Ok(Failure::unauthorized().respond()) };
+            let answered = answer(&service.cluster, caller, &parts, body).await;
+            let response = answered.unwrap_or_else(|failure| failure.respond());
             tracing::debug!(
                 method = %parts.method,
                 path = parts.uri.path(),
@@ -76,15 +82,15 @@ where
     }
 }
 
-fn authenticated(headers: &HeaderMap, token: &str) -> bool {
-    headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
-        .is_some_and(|given| aws_lc_rs::constant_time::verify_slices_are_equal(given, token.as_bytes()).is_ok())
+/// Whose token a request has, if that is for the API server.
+fn authenticated<'a>(headers: &HeaderMap, accounts: &'a [Account]) -> Option<&'a Account> {
+    let token = headers.get(header::AUTHORIZATION)?.as_bytes().strip_prefix(b"Bearer ")?;
+    bearer(accounts, token).filter(|account| account.audiences().contains(&API_AUDIENCE))
 }
 
 async fn answer<B: http_body::Body<Data = Bytes>>(
     cluster: &Arc<Inner>,
+    caller: &Account,
     parts: &Parts,
     body: B,
 ) -> Answer<Response<ResponseBody>> {
@@ -94,8 +100,8 @@ async fn answer<B: http_body::Body<Data = Bytes>>(
     let query = Query::parse(parts.uri.query().unwrap_or_default())?;
     let route = route(&cluster.store.read(), &segments)?;
     match route {
-        Route::Resource(target) => on_resource(cluster, parts, body, &target, &query).await,
-        Route::AccessReview => access_review(cluster, parts, body).await,
+        Route::Resource(target) => on_resource(cluster, caller, parts, body, &target, &query).await,
+        Route::Review(kind) => review(cluster, caller, parts, body, kind).await,
         document if parts.method == Method::GET => self::document(cluster, parts, document),
         _ => Err(Failure::method_not_allowed()),
     }
@@ -129,30 +135,51 @@ fn document(cluster: &Inner, parts: &Parts, route: Route) -> Answer<Response<Res
         Route::Resources(group, version) => discovery::resources(&state, &group, &version)?,
         Route::OpenApiIndex => discovery::openapi_index(&state),
         Route::OpenApi(group, version) => discovery::openapi(&state, &group, &version)?,
-        Route::AccessReview | Route::Resource(_) => return Err(Failure::method_not_allowed()),
+        Route::Review(_) | Route::Resource(_) => return Err(Failure::method_not_allowed()),
     };
     Ok(respond_value(200, &value))
 }
 
-/// Everybody who got this far may do everything: that is the answer.
-async fn access_review<B: http_body::Body<Data = Bytes>>(
+async fn review<B: http_body::Body<Data = Bytes>>(
     cluster: &Inner,
+    caller: &Account,
     parts: &Parts,
     body: B,
+    kind: &Review,
 ) -> Answer<Response<ResponseBody>> {
     if parts.method != Method::POST {
         return Err(Failure::method_not_allowed());
     }
-    cluster.count("create", "selfsubjectaccessreviews.authorization.k8s.io".to_owned());
-    let mut review = object_body(parts, body).await?;
-    review.insert("kind".into(), json!("SelfSubjectAccessReview"));
-    review.insert("apiVersion".into(), json!("authorization.k8s.io/v1"));
-    review.insert("status".into(), json!({ "allowed": true, "reason": "devcluster allows everything" }));
-    Ok(respond_value(201, &Value::Object(review)))
+    cluster.count("create", kind.id());
+    let rules = cluster.rules();
+    let about = About { group: kind.group, plural: kind.plural, kind: kind.kind, name: "" };
+    authorize(&rules, caller, "create", about, "", "")?;
+    let body = object_body(parts, body).await?;
+    let known = Known { caller, accounts: &cluster.accounts, rules: &rules };
+    Ok(respond_value(201, &kind.answer(body, &known)?))
+}
+
+/// 403 for what the rules deny the caller. `subresource` begins with a slash.
+fn authorize(
+    rules: &[AccessRule],
+    caller: &Account,
+    verb: &str,
+    about: About<'_>,
+    subresource: &str,
+    namespace: &str,
+) -> Answer<()> {
+    let resource = format!("{}{subresource}", qualify(about.plural, about.group));
+    let (user, groups) = (caller.username.as_str(), caller.groups.as_slice());
+    let question = Question { user, groups, verb, resource: &resource, namespace };
+    if question.allowed_by(rules) {
+        return Ok(());
+    }
+    Err(Failure::denied(about, user, verb, subresource, namespace))
 }
 
 async fn on_resource<B: http_body::Body<Data = Bytes>>(
     cluster: &Arc<Inner>,
+    caller: &Account,
     parts: &Parts,
     body: B,
     target: &Target,
@@ -182,6 +209,8 @@ async fn on_resource<B: http_body::Body<Data = Bytes>>(
         resource.push_str("/status");
     }
     cluster.count(verb, resource);
+    let subresource = if target.status { "/status" } else { "" };
+    authorize(&cluster.rules(), caller, verb, target.about(), subresource, &target.namespace)?;
 
     let shape = shape(&parts.headers, false)?;
     let view = match shape {
@@ -324,7 +353,7 @@ async fn delete_options<B: http_body::Body<Data = Bytes>>(
         Some("Orphan") => true,
         Some("Background" | "Foreground") => false,
         Some(other) => {
-            let about = crate::status::About { group: "meta.k8s.io", plural: "", kind: "DeleteOptions", name: "" };
+            let about = About { group: "meta.k8s.io", plural: "", kind: "DeleteOptions", name: "" };
             let allowed = &["Foreground", "Background", "Orphan", "nil"];
             let wrong = crate::status::FieldError::unsupported("propagationPolicy", other, allowed);
             return Err(Failure::invalid(about, vec![wrong]));

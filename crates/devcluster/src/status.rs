@@ -39,7 +39,9 @@ impl About<'_> {
         if !self.group.is_empty() {
             details.insert("group".into(), json!(self.group));
         }
-        details.insert("kind".into(), json!(self.plural));
+        if !self.plural.is_empty() {
+            details.insert("kind".into(), json!(self.plural));
+        }
         details
     }
 }
@@ -71,6 +73,11 @@ impl FieldError {
     /// An invalid value that is too large to be shown.
     pub(crate) fn invalid_plain(field: impl Into<String>, detail: &str) -> Self {
         Self { field: field.into(), reason: "FieldValueInvalid", text: format!("Invalid value: {detail}") }
+    }
+
+    /// An invalid value in the real API server's own words, beginning with `Invalid value: `.
+    pub(crate) fn invalid_text(field: impl Into<String>, text: &str) -> Self {
+        Self { field: field.into(), reason: "FieldValueInvalid", text: text.to_owned() }
     }
 
     /// An invalid value that must not be shown.
@@ -145,6 +152,22 @@ impl Failure {
         Self::about(403, "Forbidden", about, message)
     }
 
+    /// 403: the caller may not do this. `resource` has its subresource with it, `name` is "" for a collection.
+    pub(crate) fn denied(about: About<'_>, user: &str, verb: &str, subresource: &str, namespace: &str) -> Self {
+        let thing =
+            if about.name.is_empty() { about.qualified() } else { format!("{} {:?}", about.qualified(), about.name) };
+        let scope = if namespace.is_empty() {
+            "at the cluster scope".to_owned()
+        } else {
+            format!("in the namespace {namespace:?}")
+        };
+        let message = format!(
+            "{thing} is forbidden: User {user:?} cannot {verb} resource \"{}{subresource}\" in API group {:?} {scope}",
+            about.plural, about.group
+        );
+        Self::about(403, "Forbidden", about, message)
+    }
+
     pub(crate) fn method_not_allowed() -> Self {
         let mut failure =
             Self::new(405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
@@ -199,7 +222,9 @@ impl Failure {
             .map(|error| json!({ "reason": error.reason, "message": error.text, "field": error.field }))
             .collect();
         let mut details = about.details();
-        details.insert("kind".into(), json!(about.kind));
+        if !about.kind.is_empty() {
+            details.insert("kind".into(), json!(about.kind));
+        }
         details.insert("causes".into(), Value::Array(causes));
         let message = format!("{kind} {:?} is invalid: {joined}", about.name);
         Self { code: 422, reason: "Invalid", message, details: Some(Value::Object(details)) }
