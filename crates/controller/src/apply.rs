@@ -2,11 +2,14 @@
 //! 14.2): POST and PUT, no PATCH. No decisions: what to send is `plan`'s and `conditions`'.
 
 use bulla_core::sealed::{API_VERSION, KIND, UnsealedSecret};
+use bulla_core::secret::SecretBytes;
 use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use crate::api::{self, ApiFailure};
+use crate::drift::blame::FIELD_MANAGER;
 use crate::live::{LiveSecret, Written};
 use crate::object::{ObjectKey, Observed, SecretRef};
 use crate::plan::Manifest;
@@ -20,30 +23,36 @@ pub(crate) async fn create(
     secret: &UnsealedSecret,
 ) -> Result<SecretRef, ApiFailure> {
     let path = format!("/api/v1/namespaces/{}/secrets", key.namespace);
-    write(client, Method::POST, &path, manifest, secret).await
+    let body = secret.to_body(&manifest.metadata, manifest.immutable);
+    write(client, Method::POST, &path, body, secret.data().values()).await
 }
 
-/// Replaces the Secret, if it is still the one that was read.
-pub(crate) async fn update(
+/// Replaces the Secret, if it is still the one that was read. `kept` are items of it that stay beside those that are stated.
+pub(crate) async fn update<'a>(
     client: &kube::Client,
     key: &ObjectKey,
     manifest: &Manifest,
-    secret: &UnsealedSecret,
+    secret: &'a UnsealedSecret,
+    kept: impl Iterator<Item = (&'a str, &'a SecretBytes)>,
 ) -> Result<SecretRef, ApiFailure> {
-    write(client, Method::PUT, &secret_path(key), manifest, secret).await
+    let kept: Vec<_> = kept.collect();
+    let body = secret.to_body_over(&manifest.metadata, manifest.immutable, kept.iter().copied());
+    let values = secret.data().values().chain(kept.into_iter().map(|(_, value)| value));
+    write(client, Method::PUT, &secret_path(key), body, values).await
 }
 
-async fn write(
+/// `values` are those in the body: no answer may quote them.
+async fn write<'a>(
     client: &kube::Client,
     method: Method,
     path: &str,
-    manifest: &Manifest,
-    secret: &UnsealedSecret,
+    body: Zeroizing<Vec<u8>>,
+    values: impl Iterator<Item = &'a SecretBytes>,
 ) -> Result<SecretRef, ApiFailure> {
     // The buffer clears itself when the last part of the transport lets go of it.
-    let body = Bytes::from_owner(secret.to_body(&manifest.metadata, manifest.immutable));
-    let answer = api::send(client, method, path, Some(body)).await;
-    let answer = answer.map_err(|failure| failure.withhold(secret.data().values().map(|value| value.expose())))?;
+    let body = Bytes::from_owner(body);
+    let answer = api::send(client, method, &by_us(path), Some(body)).await;
+    let answer = answer.map_err(|failure| failure.withhold(values.map(SecretBytes::expose)))?;
     let (_, written) = Written::from_body(&answer).ok_or_else(unreadable)?;
     Ok(written)
 }
@@ -85,7 +94,7 @@ pub(crate) async fn write_status(
         "spec": {"encryptedData": {}},
         "status": status,
     });
-    let path = format!("{}/status", sealed_path(key));
+    let path = by_us(&format!("{}/status", sealed_path(key)));
     let answer = api::send(client, Method::PUT, &path, Some(body.to_string().into())).await?;
     let (_, written) = Written::from_body(&answer).ok_or_else(unreadable)?;
     Ok(written.resource_version.into())
@@ -95,6 +104,11 @@ pub(crate) async fn write_status(
 pub(crate) async fn write_event(client: &kube::Client, namespace: &str, event: &Value) -> Result<(), ApiFailure> {
     let path = format!("/api/v1/namespaces/{namespace}/events");
     api::send(client, Method::POST, &path, Some(event.to_string().into())).await.map(drop)
+}
+
+/// The path of a write that is ours in `managedFields`.
+fn by_us(path: &str) -> String {
+    format!("{path}?fieldManager={FIELD_MANAGER}")
 }
 
 fn secret_path(key: &ObjectKey) -> String {

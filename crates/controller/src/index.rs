@@ -140,7 +140,8 @@ impl Index {
     fn see_secret(&mut self, key: ObjectKey, secret: SecretRef, woken: &mut Woken) {
         let wake = match self.secrets.get(&key) {
             Some(known) if *known == secret => None,
-            Some(known) if known.uid == secret.uid && known.controller == secret.controller => Some(Wake::Touched),
+            Some(known) if known.allows_the_same(&secret) => Some(Wake::Touched),
+            // Another owner, or an annotation that lets it be taken over: that may be what a refused object waits for.
             Some(_) => Some(Wake::Mended),
             None => Some(Wake::Touched),
         };

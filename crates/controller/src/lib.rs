@@ -35,6 +35,7 @@ mod reconcile;
 mod report;
 mod rsa_pool;
 mod watch;
+mod write;
 
 pub use config::{Config, parse_listen_address};
 pub use controller::{Addresses, Controller, Handle};

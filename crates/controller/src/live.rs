@@ -8,18 +8,29 @@ use bulla_core::secret::SecretBytes;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde_json::{Map, Value};
 
-use crate::object::{KeyLabel, SecretRef, controller_of};
+use crate::object::{KeyLabel, SecretRef};
 
 /// A Secret as the API server stores it.
 #[derive(serde::Deserialize)]
+#[serde(from = "Body")]
 pub(crate) struct LiveSecret {
-    /// Everything that a PUT has to give back, without `managedFields`.
-    #[serde(default, deserialize_with = "metadata")]
+    /// Everything that a PUT has to give back.
     pub(crate) metadata: Map<String, Value>,
+    secret_type: Option<String>,
+    pub(crate) immutable: Option<bool>,
+    data: BTreeMap<String, Item>,
+    /// Who wrote which field: names, no values. The API server keeps it without being told.
+    managed_fields: Value,
+}
+
+#[derive(serde::Deserialize)]
+struct Body {
+    #[serde(default)]
+    metadata: Map<String, Value>,
     #[serde(default, rename = "type")]
     secret_type: Option<String>,
     #[serde(default)]
-    pub(crate) immutable: Option<bool>,
+    immutable: Option<bool>,
     #[serde(default)]
     data: Option<BTreeMap<String, Item>>,
 }
@@ -27,7 +38,7 @@ pub(crate) struct LiveSecret {
 /// The answer to a write: who the Secret is now. Its values are not decoded.
 #[derive(serde::Deserialize)]
 pub(crate) struct Written {
-    #[serde(default, deserialize_with = "metadata")]
+    #[serde(default)]
     metadata: Map<String, Value>,
 }
 
@@ -44,11 +55,6 @@ impl LiveSecret {
         self.metadata.get(field).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// The uid of the owner that has `controller: true`.
-    pub(crate) fn controller(&self) -> Option<&str> {
-        controller_of(&self.metadata)
-    }
-
     /// Waits for its finalizers.
     pub(crate) fn is_terminating(&self) -> bool {
         self.metadata.get("deletionTimestamp").is_some_and(|time| !time.is_null())
@@ -61,12 +67,17 @@ impl LiveSecret {
 
     /// One value.
     pub(crate) fn item(&self, name: &str) -> Option<&SecretBytes> {
-        self.data.as_ref()?.get(name).map(|item| &item.0)
+        self.data.get(name).map(|item| &item.0)
     }
 
-    /// The number of values.
-    pub(crate) fn len(&self) -> usize {
-        self.data.as_ref().map_or(0, BTreeMap::len)
+    /// All values, by name.
+    pub(crate) fn items(&self) -> impl Iterator<Item = (&str, &SecretBytes)> {
+        self.data.iter().map(|(name, item)| (name.as_str(), &item.0))
+    }
+
+    /// `metadata.managedFields`; null if the API server sent none.
+    pub(crate) fn managed_fields(&self) -> &Value {
+        &self.managed_fields
     }
 
     pub(crate) fn reference(&self) -> SecretRef {
@@ -87,10 +98,12 @@ impl Written {
     }
 }
 
-fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
-    let mut metadata = Map::deserialize(deserializer)?;
-    metadata.remove("managedFields");
-    Ok(metadata)
+impl From<Body> for LiveSecret {
+    fn from(body: Body) -> Self {
+        let Body { mut metadata, secret_type, immutable, data } = body;
+        let managed_fields = metadata.remove("managedFields").unwrap_or_default();
+        Self { metadata, secret_type, immutable, data: data.unwrap_or_default(), managed_fields }
+    }
 }
 
 impl<'de> Deserialize<'de> for Item {
@@ -131,14 +144,15 @@ mod tests {
                 "type":"","immutable":true,"data":{"k":"eA==","empty":"","null":null}}"#,
         )
         .unwrap();
-        assert_eq!((live.text("name"), live.text("uid"), live.controller()), ("a", "u", Some("o")));
-        assert_eq!((live.secret_type(), live.immutable, live.len()), ("Opaque", Some(true), 3));
+        assert_eq!((live.text("name"), live.text("uid")), ("a", "u"));
+        assert_eq!((live.secret_type(), live.immutable, live.items().count()), ("Opaque", Some(true), 3));
         assert_eq!(live.item("k").unwrap().expose(), b"x");
         assert!(live.item("empty").unwrap().is_empty() && live.item("null").unwrap().is_empty());
         assert_eq!(live.metadata["labels"]["x"], "y");
         assert!(live.metadata.contains_key("finalizers") && !live.metadata.contains_key("managedFields"));
         assert_eq!(live.reference().controller.as_deref(), Some("o"));
         assert!(!live.is_terminating());
+        assert_eq!(live.managed_fields(), &serde_json::json!([{}]));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use bulla_core::sealed::{KEY_ACTIVE, KEY_LABEL, SealedSecret};
+use bulla_core::sealed::{KEY_ACTIVE, KEY_LABEL, MANAGED_ANNOTATION, PATCH_ANNOTATION, SealedSecret};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Deserializer};
@@ -117,6 +117,10 @@ pub(crate) struct SecretRef {
     pub(crate) resource_version: Box<str>,
     /// The uid of the owner that has `controller: true`.
     pub(crate) controller: Option<Box<str>>,
+    /// The annotation `managed`: its SealedSecret may take it over.
+    pub(crate) managed: bool,
+    /// The annotation `patch`: its SealedSecret adds to it, and removes nothing.
+    pub(crate) patch: bool,
 }
 
 /// What a Secret's labels say about it as a sealing key.
@@ -168,8 +172,22 @@ impl SecretRef {
             uid: text(metadata, "uid").into(),
             resource_version: text(metadata, "resourceVersion").into(),
             controller: controller_of(metadata).map(Into::into),
+            managed: is_annotated(metadata, MANAGED_ANNOTATION),
+            patch: is_annotated(metadata, PATCH_ANNOTATION),
         }
     }
+
+    /// Whether another version of the same Secret gives and takes the same rights to write it.
+    pub(crate) fn allows_the_same(&self, other: &Self) -> bool {
+        (&self.uid, &self.controller, self.managed, self.patch)
+            == (&other.uid, &other.controller, other.managed, other.patch)
+    }
+}
+
+/// Whether `metadata` has the annotation with the value `true`; no other value counts (sealed-secrets 2.2).
+pub(crate) fn is_annotated(metadata: &Map<String, Value>, annotation: &str) -> bool {
+    metadata.get("annotations").and_then(|annotations| annotations.get(annotation)).and_then(Value::as_str)
+        == Some("true")
 }
 
 impl KeyLabel {
@@ -186,7 +204,7 @@ impl KeyLabel {
 }
 
 /// The uid of the owner that has `controller: true`.
-pub(crate) fn controller_of(metadata: &Map<String, Value>) -> Option<&str> {
+fn controller_of(metadata: &Map<String, Value>) -> Option<&str> {
     metadata.get("ownerReferences")?.as_array()?.iter().find_map(|owner| {
         let controls = owner.get("controller").and_then(Value::as_bool) == Some(true);
         owner.get("uid").and_then(Value::as_str).filter(|_| controls)
@@ -319,6 +337,13 @@ mod tests {
         let owned = read(json!({"namespace": "ns", "name": "a", "uid": "s", "ownerReferences": [
             {"uid": "other"}, {"uid": "owner", "controller": true}]}));
         assert_eq!(owned.secret.controller.as_deref(), Some("owner"));
+        assert!(!owned.secret.managed && !owned.secret.patch);
+        let annotated = |annotation: &str, value: &str| read(json!({"annotations": {annotation: value}})).secret;
+        assert!(annotated(MANAGED_ANNOTATION, "true").managed && !annotated(MANAGED_ANNOTATION, "true").patch);
+        assert!(annotated(PATCH_ANNOTATION, "true").patch && !annotated(PATCH_ANNOTATION, "true").managed);
+        for other in ["True", "yes", "", "false"] {
+            assert!(!annotated(MANAGED_ANNOTATION, other).managed && !annotated(PATCH_ANNOTATION, other).patch);
+        }
         assert_eq!(owned.key_label, KeyLabel::None);
 
         let label = |state: &str| read(json!({"labels": {KEY_LABEL: "active", KEY_STATE_LABEL: state}})).key_label;

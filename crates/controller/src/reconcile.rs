@@ -4,25 +4,22 @@
 //! is tried again the queue's.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bulla_core::sealed::{ObjectHints, OwnerReference, Scope, UnsealedSecret};
-use tokio::time::Instant;
+use bulla_core::sealed::{ObjectHints, Scope, UnsealedSecret};
 
-use crate::api::ApiFailure;
 use crate::apply;
 use crate::dialect::sealed_secret::{self, Unstated};
-use crate::drift::{Repair, Repairs};
+use crate::drift::Repairs;
 use crate::engine::Engine;
 use crate::index::Live;
-use crate::live::LiveSecret;
-use crate::object::{ObjectKey, Observed, SecretRef};
-use crate::plan::{self, Plan, Refusal};
+use crate::object::{ObjectKey, Observed};
 use crate::queue::{Verdict, Wake};
+use crate::report;
 use crate::report::applied::Applied;
 use crate::report::conditions::{Failed, Outcome};
 use crate::report::reason::Reason;
-use crate::report::write::{self, Told};
+use crate::report::write::Told;
+use crate::write::{Done, Task, Unwritten, Write, failed_write, verdict_of, write_secret};
 
 /// What is remembered of an object between two tries. Nothing secret, and nothing that a restart could not do without.
 #[derive(Default)]
@@ -56,8 +53,7 @@ impl Memory {
 struct Tried {
     outcome: Outcome,
     verdict: Verdict,
-    /// The Secret was created or updated.
-    wrote: bool,
+    write: Write,
     /// Likely gone in a moment: not worth a status yet.
     transient: bool,
 }
@@ -104,7 +100,9 @@ async fn work(engine: &Engine, object: &Observed, memory: &mut Memory) -> Verdic
             return Verdict::Settled;
         }
         let outcome = Outcome::Applied(on_record(object, record));
-        return write::report(engine, object, &outcome, false, &mut memory.told).await.unwrap_or(Verdict::Settled);
+        return report::write::report(engine, object, &outcome, Write::Nothing, &mut memory.told)
+            .await
+            .unwrap_or(Verdict::Settled);
     }
     if live == Live::Absent && record.is_some() && is_gone(engine, object).await {
         return Verdict::Settled;
@@ -125,7 +123,7 @@ async fn work(engine: &Engine, object: &Observed, memory: &mut Memory) -> Verdic
         }
     }
     engine.metrics.condition(object, matches!(tried.outcome, Outcome::Applied(_)));
-    match write::report(engine, object, &tried.outcome, tried.wrote, &mut memory.told).await {
+    match report::write::report(engine, object, &tried.outcome, tried.write, &mut memory.told).await {
         Ok(_) => tried.verdict,
         // The Secret is done, the status is not: the next try finds the object settled and reports again.
         Err(verdict) => verdict,
@@ -197,19 +195,21 @@ async fn attempt(
             return failed_try(failed, Verdict::Retry, false);
         }
     };
-    let applied = write_secret(engine, object, &secret, live, record, &mut memory.repairs).await;
-    match applied {
-        Ok(Done { live, wrote, pause }) => {
+    let task = Task { object, secret: &secret, live, record };
+    match write_secret(engine, task, &mut memory.repairs).await {
+        Ok(Done { live, lent, write, pause }) => {
             let scope = scope(object).unwrap_or_default();
             let record = Applied::new(&secret, object.generation, scope, &live.uid, &live.resource_version);
+            let record = Applied { lent, ..record };
             engine.index().note_secret(&object.key, &live);
             let first_look = memory.applied.is_none();
             memory.applied = Some(record.clone());
-            let shown = if wrote || first_look { record } else { on_record(object, &record) };
+            let looked = matches!(write, Write::Nothing) && !first_look;
+            let shown = if looked { on_record(object, &record) } else { record };
             Tried {
                 outcome: Outcome::Applied(shown),
                 verdict: pause.map_or(Verdict::Settled, Verdict::Hold),
-                wrote,
+                write,
                 transient: false,
             }
         }
@@ -234,7 +234,7 @@ async fn attempt(
 }
 
 fn failed_try(failed: Failed, verdict: Verdict, transient: bool) -> Tried {
-    Tried { outcome: Outcome::Failed(failed), verdict, wrote: false, transient }
+    Tried { outcome: Outcome::Failed(failed), verdict, write: Write::Nothing, transient }
 }
 
 /// The Secret that the object states, by RSA or from memory.
@@ -275,144 +275,4 @@ async fn desired(
     };
     memory.unstated = stated.as_ref().err().map(|unstated| (asked, unstated.clone()));
     stated
-}
-
-/// Why a Secret was not written.
-enum Unwritten {
-    Refused(Refusal, Verdict),
-    Failed(ApiFailure),
-}
-
-/// The Secret is as it should be.
-struct Done {
-    /// Who it is now.
-    live: SecretRef,
-    wrote: bool,
-    /// Others touch it so often that the next look has to wait.
-    pause: Option<Duration>,
-}
-
-/// Creates, updates or leaves the Secret.
-async fn write_secret(
-    engine: &Engine,
-    object: &Observed,
-    secret: &UnsealedSecret,
-    live: &Live,
-    record: Option<&Applied>,
-    repairs: &mut Repairs,
-) -> Result<Done, Unwritten> {
-    let owner = OwnerReference { name: &object.key.name, uid: &object.uid };
-    // Not ours by metadata alone: then nobody else's values are read.
-    if let Live::Present(present) = live {
-        let ours = match &present.controller {
-            Some(controller) => *controller == object.uid,
-            None => record.is_some_and(|record| record.secret == present.uid),
-        };
-        if !ours {
-            return Err(Unwritten::Refused(plan::not_managed(&object.key.name), Verdict::Retry));
-        }
-    }
-    // A Secret that is thought absent is created without asking; the API server says so if it is there after all.
-    let guess_absent = matches!((live, record), (Live::Absent, _) | (Live::Unknown, None));
-    let mut found = if guess_absent { None } else { read(engine, object).await? };
-    for _ in 0..2 {
-        let undone = record.is_some_and(|record| {
-            let same_secret = found.as_ref().is_none_or(|found| found.text("uid") == &*record.secret);
-            record.generation == object.generation && same_secret
-        });
-        match plan::plan(secret, &owner, found.as_ref(), record) {
-            Plan::Refuse(refusal) => return Err(Unwritten::Refused(refusal, Verdict::Retry)),
-            Plan::Leave => {
-                let now = Instant::now();
-                let pause = undone.then(|| {
-                    repairs.made(Repair::Look, now);
-                    repairs.hold(Repair::Look, now)
-                });
-                return match found {
-                    Some(found) => Ok(Done { live: found.reference(), wrote: false, pause: pause.flatten() }),
-                    None => Err(Unwritten::Failed(ApiFailure::Transport("the Secret went away".to_owned()))),
-                };
-            }
-            Plan::Create(manifest) => {
-                hold(repairs, Repair::Recreate, undone, object)?;
-                match apply::create(&engine.client, &object.key, &manifest, secret).await {
-                    Ok(written) => {
-                        wrote(engine, object, "created", undone.then_some(Repair::Recreate), repairs);
-                        return Ok(Done { live: written, wrote: true, pause: None });
-                    }
-                    Err(failure) if already_exists(&failure) => found = read(engine, object).await?,
-                    Err(failure) => return Err(Unwritten::Failed(failure)),
-                }
-            }
-            Plan::Update(manifest, changes) => {
-                hold(repairs, Repair::Revert, undone, object)?;
-                let written = apply::update(&engine.client, &object.key, &manifest, secret).await;
-                let written = written.map_err(Unwritten::Failed)?;
-                tracing::debug!(namespace = &*object.key.namespace, name = &*object.key.name, ?changes, "Updating");
-                wrote(engine, object, "updated", undone.then_some(Repair::Revert), repairs);
-                return Ok(Done { live: written, wrote: true, pause: None });
-            }
-        }
-    }
-    // Created and deleted under our hands.
-    Err(Unwritten::Failed(ApiFailure::Transport("the Secret comes and goes".to_owned())))
-}
-
-async fn read(engine: &Engine, object: &Observed) -> Result<Option<LiveSecret>, Unwritten> {
-    apply::read(&engine.client, &object.key).await.map_err(Unwritten::Failed)
-}
-
-/// Somebody undid what we wrote: repairs that come too often wait.
-fn hold(repairs: &mut Repairs, repair: Repair, undone: bool, object: &Observed) -> Result<(), Unwritten> {
-    let Some(wait) = repairs.hold(repair, Instant::now()).filter(|_| undone) else { return Ok(()) };
-    let (name, times) = (&object.key.name, repairs.reverts());
-    let refusal = Refusal {
-        reason: Reason::Drift,
-        error: format!("failed update: Secret \"{name}\" is changed by somebody else again and again"),
-        explanation: format!(
-            "the Secret {name:?} was put right {times} times lately and changed again: stop the other writer, or annotate the \
-             SealedSecret with bulla.dev/drift: ignore"
-        ),
-    };
-    Err(Unwritten::Refused(refusal, Verdict::Hold(wait)))
-}
-
-fn wrote(engine: &Engine, object: &Observed, what: &'static str, repair: Option<Repair>, repairs: &mut Repairs) {
-    if let Some(repair) = repair {
-        repairs.made(repair, Instant::now());
-    }
-    engine.metrics.secret_written(repair == Some(Repair::Revert));
-    let repaired = repair.is_some();
-    tracing::info!(namespace = &*object.key.namespace, name = &*object.key.name, what, repaired, "Secret written");
-}
-
-fn already_exists(failure: &ApiFailure) -> bool {
-    matches!(failure, ApiFailure::Status { code: 409, reason, .. } if reason == "AlreadyExists")
-}
-
-fn verdict_of(failure: &ApiFailure) -> Verdict {
-    match (failure.code(), failure.retry_after()) {
-        (Some(409), _) => Verdict::Conflict,
-        (_, Some(after)) => Verdict::RetryAfter(after),
-        _ => Verdict::Retry,
-    }
-}
-
-fn failed_write(object: &Observed, failure: &ApiFailure, holds: bool) -> Failed {
-    let words = failure.to_string();
-    // How upstream recognises it (sealed-secrets 6); the planner sees it first, unless the Secret changed meanwhile.
-    let immutable = words.ends_with("field is immutable when `immutable` is set");
-    let reason = match failure.code() {
-        Some(403) => Reason::Forbidden,
-        Some(422 | 400 | 413) if immutable => Reason::Immutable,
-        Some(422 | 400 | 413) => Reason::Rejected,
-        _ => Reason::ApiError,
-    };
-    let explanation = match reason {
-        Reason::Forbidden if words.contains("being terminated") => format!("{words}: the namespace is being deleted"),
-        Reason::Forbidden => format!("{words}: grant the controller create, get and update on secrets, see deploy/"),
-        Reason::ApiError => format!("{words}: it is tried again until it works"),
-        _ => format!("{}: {words}", object.key),
-    };
-    Failed { reason, error: format!("failed update: {words}"), explanations: vec![explanation], applied_holds: holds }
 }

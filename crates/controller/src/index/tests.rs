@@ -94,6 +94,21 @@ fn an_edited_secret_touches_its_object_and_a_changed_owner_may_mend_it() {
 }
 
 #[test]
+fn an_annotation_that_lets_a_secret_be_taken_over_may_mend_its_object() {
+    for annotation in ["sealedsecrets.bitnami.com/managed", "sealedsecrets.bitnami.com/patch"] {
+        let mut index = started();
+        index.secret_event(Event::Apply(secret("a", "x", 2, None)));
+        let annotated: SecretMetadata = serde_json::from_value(json!({
+            "metadata": {"namespace": "ns", "name": "a", "uid": "x", "resourceVersion": "3", "annotations": {annotation: "true"}},
+        }))
+        .unwrap();
+        assert_eq!(index.secret_event(Event::Apply(annotated)), [(key("a"), Wake::Mended)], "{annotation}");
+        let withdrawn = secret("a", "x", 4, None);
+        assert_eq!(index.secret_event(Event::Apply(withdrawn)), [(key("a"), Wake::Mended)], "{annotation}");
+    }
+}
+
+#[test]
 fn any_deleted_secret_of_its_name_wakes_an_object() {
     let mut index = started();
     index.secret_event(Event::Apply(secret("a", "blocker", 2, None)));

@@ -71,172 +71,284 @@ fn record(secret: &str, labels: &[&str], annotations: &[&str]) -> Applied {
     }
 }
 
-/// The plan in one word: `leave`, `create`, the aspects that are updated, or the reason of the refusal.
+/// The plan in words: `leave`, `create`, the aspects that are updated, or the reason of the refusal; then how.
 fn word(plan: &Plan) -> String {
+    let how = |lent: bool| if lent { ", lent" } else { "" };
     match plan {
-        Plan::Create(_) => "create".to_owned(),
-        Plan::Leave => "leave".to_owned(),
+        Plan::Create(manifest) => format!("create{}", how(manifest.lent)),
+        Plan::Leave { lent } => format!("leave{}", how(*lent)),
         Plan::Refuse(refusal) => refusal.reason.as_str().to_owned(),
-        Plan::Update(_, changes) => [
-            (changes.data, "data"),
-            (changes.labels, "labels"),
-            (changes.annotations, "annotations"),
-            (changes.owner, "owner"),
-        ]
-        .iter()
-        .filter(|(changed, _)| *changed)
-        .map(|(_, name)| *name)
-        .collect::<Vec<_>>()
-        .join("+"),
+        Plan::Update(manifest, changes) => {
+            let aspects = [
+                (!changes.data.is_empty(), "data"),
+                (!changes.labels.is_empty(), "labels"),
+                (!changes.annotations.is_empty(), "annotations"),
+                (changes.owner, "owner"),
+            ];
+            let aspects: Vec<_> = aspects.iter().filter(|(changed, _)| *changed).map(|(_, name)| *name).collect();
+            format!("{}{}{}", aspects.join("+"), if manifest.merge { ", merge" } else { "" }, how(manifest.lent))
+        }
     }
 }
 
-const SKIP: &str = r#"{"metadata": {"annotations": {"sealedsecrets.bitnami.com/skip-set-owner-references": "true"}}}"#;
+fn annotated(annotations: &[&str]) -> Value {
+    let annotations = annotations.iter().map(|name| (format!("sealedsecrets.bitnami.com/{name}"), json!("true")));
+    json!({"metadata": {"annotations": annotations.collect::<Map<String, Value>>()}})
+}
 
+/// `change` on top of `base`.
+fn with(mut base: Value, change: &Value) -> Value {
+    fn add(into: &mut Value, from: &Value) {
+        match (into, from) {
+            (Value::Object(into), Value::Object(from)) => {
+                for (key, value) in from {
+                    add(into.entry(key.clone()).or_insert(Value::Null), value);
+                }
+            }
+            (into, from) => *into = from.clone(),
+        }
+    }
+    add(&mut base, change);
+    base
+}
+
+/// What a row is about, the template, the live Secret, our record, and the plan.
+type Row = (&'static str, Value, Value, Option<Applied>, &'static str);
+
+fn check(table: Vec<Row>) {
+    for (about, template, change, applied, expected) in table {
+        let plan = plan(&desired(&template), &OWNER, Some(&live(&change)), applied.as_ref());
+        assert_eq!(word(&plan), expected, "{about}");
+    }
+}
+
+fn nobodys() -> Value {
+    json!({"metadata": {"ownerReferences": null}})
+}
+
+fn anothers() -> Value {
+    json!({"metadata": {"ownerReferences": [{"uid": "x", "controller": true}]}})
+}
+
+fn mine() -> Option<Applied> {
+    Some(record("secret", &[], &[]))
+}
+
+fn lent() -> Option<Applied> {
+    mine().map(|record| Applied { lent: true, ..record })
+}
+
+/// The steps of part 6 of the Sealed Secrets specification, one by one; and where decision 13 of our design departs from them.
 #[test]
-fn every_rule_of_writing_a_secret() {
-    let skip: Value = serde_json::from_str(SKIP).unwrap();
-    let skipped = skip["metadata"].clone();
-    let nobody = json!({"metadata": {"ownerReferences": null}});
-    let mine = Some(record("secret", &[], &[]));
-    // (what it is about, the template, the live Secret, our record, the plan)
-    let table: Vec<(&str, Value, Value, Option<Applied>, &str)> = vec![
-        ("as stated", json!({}), json!({}), None, "leave"),
-        ("as stated, with a record", json!({}), json!({}), mine.clone(), "leave"),
-        ("an edited value", json!({}), json!({"data": {"k": "eA=="}}), None, "data"),
-        ("a value too many", json!({}), json!({"data": {"more": "eA=="}}), None, "data"),
-        ("no values", json!({}), json!({"data": null}), None, "data"),
-        ("a renamed value", json!({}), json!({"data": {"k": null, "l": "dg=="}}), None, "data"),
+fn every_step_of_part_6() {
+    let edited = json!({"data": {"k": "eA=="}});
+    let more = json!({"data": {"more": "eA=="}});
+    let label = json!({"metadata": {"labels": {"x": "y"}}});
+    check(vec![
+        // 6, 1 is `an_absent_secret_is_created_whole`.
+        ("6, 2: nobody's, without a word", json!({}), nobodys(), None, "NotManaged"),
+        ("6, 2: another's, without a word", json!({}), anothers(), None, "NotManaged"),
+        ("6, 2: controlled by us, by uid", json!({}), json!({}), None, "leave"),
+        ("6, 2: nobody's and `managed`", json!({}), with(nobodys(), &annotated(&["managed"])), None, "owner"),
+        ("6, 2: another's and `managed`", json!({}), with(anothers(), &annotated(&["managed"])), None, "owner"),
+        ("6, 2: nobody's and `patch`", json!({}), with(nobodys(), &annotated(&["patch"])), None, "leave, lent"),
+        ("6, 2: another's and `patch`", json!({}), with(anothers(), &annotated(&["patch"])), None, "leave, lent"),
         (
-            "foreign label and annotation",
+            "6, 2: the template's own annotations give no right",
+            annotated(&["managed", "patch"]),
+            nobodys(),
+            None,
+            "NotManaged",
+        ),
+        (
+            "2.2: only `true` counts",
             json!({}),
-            json!({"metadata": {"labels": {"x": "y"}, "annotations": {"x": "y"}}}),
-            mine.clone(),
+            with(nobodys(), &json!({"metadata": {"annotations": {"sealedsecrets.bitnami.com/managed": "yes"}}})),
+            None,
+            "NotManaged",
+        ),
+        (
+            "6, 3: patch copies items over the live ones",
+            json!({}),
+            with(with(nobodys(), &annotated(&["patch"])), &edited),
+            None,
+            "data, merge, lent",
+        ),
+        (
+            "6, 3: patch keeps other items",
+            json!({}),
+            with(with(nobodys(), &annotated(&["patch"])), &more),
+            None,
+            "leave, lent",
+        ),
+        (
+            "6, 3: patch keeps other items of a Secret of ours, too",
+            json!({}),
+            with(annotated(&["patch"]), &more),
+            mine(),
             "leave",
         ),
-        ("a foreign finalizer", json!({}), json!({"metadata": {"finalizers": ["x/y"]}}), None, "leave"),
-        ("a stated label is missing", json!({"metadata": {"labels": {"x": "y"}}}), json!({}), None, "labels"),
         (
-            "a stated label was edited",
-            json!({"metadata": {"labels": {"x": "y"}}}),
-            json!({"metadata": {"labels": {"x": "z"}}}),
+            "6, 3: patch copies labels",
+            label.clone(),
+            with(nobodys(), &annotated(&["patch"])),
             None,
-            "labels",
+            "labels, merge, lent",
         ),
         (
-            "a stated label is there",
-            json!({"metadata": {"labels": {"x": "y"}}}),
-            json!({"metadata": {"labels": {"x": "y"}}}),
-            None,
-            "leave",
-        ),
-        (
-            "a stated annotation is missing",
+            "6, 3: patch copies annotations",
             json!({"metadata": {"annotations": {"x": "y"}}}),
-            json!({}),
+            with(nobodys(), &annotated(&["patch"])),
             None,
-            "annotations",
+            "annotations, merge, lent",
         ),
         (
-            "a label that the template named before",
+            "6, 3: patch keeps labels and annotations that are stated no longer",
             json!({}),
-            json!({"metadata": {"labels": {"x": "y"}}}),
+            with(annotated(&["patch"]), &json!({"metadata": {"labels": {"x": "y"}, "annotations": {"x": "y"}}})),
+            Some(record("secret", &["x"], &["x"])),
+            "leave",
+        ),
+        (
+            "6, 3: patch with absent data",
+            json!({}),
+            with(with(nobodys(), &annotated(&["patch"])), &json!({"data": null})),
+            None,
+            "data, merge, lent",
+        ),
+        ("6, 3: patch leaves the owner alone", json!({}), with(nobodys(), &annotated(&["patch"])), mine(), "leave"),
+        (
+            "6, 3: patch and managed takes over",
+            json!({}),
+            with(with(anothers(), &annotated(&["patch", "managed"])), &more),
+            None,
+            "owner, merge",
+        ),
+        (
+            "6, 3: what counts is whether the result is managed",
+            annotated(&["managed"]),
+            with(nobodys(), &annotated(&["patch"])),
+            None,
+            "annotations+owner, merge",
+        ),
+        (
+            "6, 3: and a template that says otherwise",
+            json!({"metadata": {"annotations": {"sealedsecrets.bitnami.com/managed": "false"}}}),
+            with(nobodys(), &annotated(&["patch", "managed"])),
+            None,
+            "annotations, merge, lent",
+        ),
+        (
+            "6, 4: replace takes other items out",
+            json!({}),
+            with(with(nobodys(), &annotated(&["managed"])), &more),
+            None,
+            "data+owner",
+        ),
+        (
+            "6, 4, but for decision 13: replace leaves foreign labels and annotations, `managed` among them",
+            json!({}),
+            with(annotated(&["managed"]), &json!({"metadata": {"labels": {"x": "y"}, "annotations": {"x": "y"}}})),
+            mine(),
+            "leave",
+        ),
+        (
+            "6, 4: replace takes out what the template named before",
+            json!({}),
+            label.clone(),
             Some(record("secret", &["x"], &[])),
             "labels",
         ),
+        ("6, 5: another type", json!({"type": "kubernetes.io/tls"}), json!({}), None, "TypeChange"),
         (
-            "such an annotation",
+            "6, 5: another type, patch",
             json!({}),
-            json!({"metadata": {"annotations": {"x": "y"}}}),
-            Some(record("secret", &[], &["x"])),
-            "annotations",
-        ),
-        ("such a label, already gone", json!({}), json!({}), Some(record("secret", &["x"], &[])), "leave"),
-        (
-            "such a label, in a record of another Secret",
-            json!({}),
-            json!({"metadata": {"labels": {"x": "y"}}}),
-            Some(record("other", &["x"], &[])),
-            "leave",
-        ),
-        (
-            "everything at once",
-            json!({"metadata": {"labels": {"x": "y"}, "annotations": {"x": "y"}}}),
-            json!({"data": {"k": "eA=="}}),
-            None,
-            "data+labels+annotations",
-        ),
-        ("no type is Opaque", json!({}), json!({"type": null}), None, "leave"),
-        ("Opaque is no type", json!({"type": "Opaque"}), json!({"type": ""}), None, "leave"),
-        ("another type", json!({"type": "kubernetes.io/tls"}), json!({}), None, "TypeChange"),
-        (
-            "another type and data",
-            json!({"type": "kubernetes.io/tls"}),
-            json!({"data": {"k": "eA=="}}),
+            with(with(nobodys(), &annotated(&["patch"])), &json!({"type": "kubernetes.io/tls"})),
             None,
             "TypeChange",
         ),
-        ("immutable and as stated", json!({}), json!({"immutable": true}), None, "leave"),
         (
-            "immutable and edited before",
+            "6, 5: the type that is there",
+            json!({"type": "kubernetes.io/tls"}),
+            with(with(nobodys(), &annotated(&["patch"])), &json!({"type": "kubernetes.io/tls"})),
+            None,
+            "leave, lent",
+        ),
+        ("6, 6: immutable is asked for too late", json!({"immutable": true}), json!({}), None, "leave"),
+        (
+            "6, 6: nor is an adopted Secret made immutable",
+            json!({"immutable": true}),
+            with(nobodys(), &annotated(&["managed"])),
+            None,
+            "owner",
+        ),
+        ("6, 7: absent equals empty", json!({}), json!({"metadata": {"labels": {}}}), None, "leave"),
+        ("6: no type is Opaque", json!({}), json!({"type": "Opaque"}), None, "leave"),
+        ("6: Opaque is no type", json!({"type": "Opaque"}), json!({"type": null}), None, "leave"),
+        ("6: data of an immutable Secret", json!({}), with(json!({"immutable": true}), &edited), None, "Immutable"),
+        (
+            "6: data of an immutable Secret, patch",
             json!({}),
-            json!({"immutable": true, "data": {"k": "eA=="}}),
+            with(with(annotated(&["patch"]), &json!({"immutable": true})), &edited),
             None,
             "Immutable",
         ),
         (
-            "immutable, only a label differs",
-            json!({"metadata": {"labels": {"x": "y"}}}),
-            json!({"immutable": true}),
+            "6: other items of an immutable Secret, patch",
+            json!({}),
+            with(with(annotated(&["patch"]), &json!({"immutable": true})), &more),
             None,
-            "labels",
+            "leave",
         ),
-        ("explicitly mutable and edited", json!({}), json!({"immutable": false, "data": {"k": "eA=="}}), None, "data"),
-        ("immutable is asked for too late", json!({"immutable": true}), json!({}), None, "leave"),
-        ("nobody's", json!({}), nobody.clone(), None, "NotManaged"),
+        ("6: labels of an immutable Secret", label, json!({"immutable": true}), None, "labels"),
+        (
+            "6: skip-set-owner-references without managed, which we created",
+            annotated(&["skip-set-owner-references"]),
+            with(nobodys(), &annotated(&["skip-set-owner-references"])),
+            mine(),
+            "leave",
+        ),
+        (
+            "6: skip-set-owner-references without managed, which we did not create",
+            annotated(&["skip-set-owner-references"]),
+            with(nobodys(), &annotated(&["skip-set-owner-references"])),
+            None,
+            "NotManaged",
+        ),
+        (
+            "6: skip-set-owner-references with managed",
+            annotated(&["skip-set-owner-references", "managed"]),
+            with(nobodys(), &annotated(&["skip-set-owner-references", "managed"])),
+            None,
+            "leave, lent",
+        ),
+        (
+            "6 (#1599): an earlier SealedSecret's of the same name",
+            json!({}),
+            json!({"metadata": {"ownerReferences": [{"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret", "name": "a", "uid": "earlier", "controller": true}]}}),
+            mine(),
+            "NotManaged",
+        ),
+    ]);
+}
+
+/// Whose a Secret is beyond part 6: our record, and what it does not claim.
+#[test]
+fn a_secret_is_ours_by_owner_reference_record_or_its_own_word() {
+    let skip = annotated(&["skip-set-owner-references"]);
+    let not_controlling = json!({"metadata": {"ownerReferences": [{"uid": "owner"}]}});
+    check(vec![
         (
             "nobody's, and a record of another Secret",
             json!({}),
-            nobody.clone(),
+            nobodys(),
             Some(record("other", &[], &[])),
             "NotManaged",
         ),
-        ("our owner reference was taken off", json!({}), nobody.clone(), mine.clone(), "owner"),
-        (
-            "another's",
-            json!({}),
-            json!({"metadata": {"ownerReferences": [{"uid": "x", "controller": true}]}}),
-            None,
-            "NotManaged",
-        ),
-        (
-            "another's, although we wrote it",
-            json!({}),
-            json!({"metadata": {"ownerReferences": [{"uid": "x", "controller": true}]}}),
-            mine.clone(),
-            "NotManaged",
-        ),
-        (
-            "an earlier SealedSecret's of the same name",
-            json!({}),
-            json!({"metadata": {"ownerReferences": [{"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret", "name": "a", "uid": "earlier", "controller": true}]}}),
-            None,
-            "NotManaged",
-        ),
-        (
-            "ours, but not as controller, and no record",
-            json!({}),
-            json!({"metadata": {"ownerReferences": [{"uid": "owner"}]}}),
-            None,
-            "NotManaged",
-        ),
-        (
-            "ours, but not as controller",
-            json!({}),
-            json!({"metadata": {"ownerReferences": [{"uid": "owner"}]}}),
-            mine.clone(),
-            "owner",
-        ),
+        ("our owner reference was taken off", json!({}), nobodys(), mine(), "owner"),
+        ("another's, although we wrote it", json!({}), anothers(), mine(), "NotManaged"),
+        ("ours, but not as controller, and no record", json!({}), not_controlling.clone(), None, "NotManaged"),
+        ("ours, but not as controller", json!({}), not_controlling, mine(), "owner"),
         (
             "ours beside a foreign owner that does not control",
             json!({}),
@@ -244,19 +356,27 @@ fn every_rule_of_writing_a_secret() {
             None,
             "leave",
         ),
+        ("no owner wanted any more", skip.clone(), skip.clone(), None, "leave"),
         (
-            "no owner wanted, nobody's, and a record",
-            skip.clone(),
-            json!({"metadata": {"ownerReferences": null, "annotations": skipped["annotations"].clone()}}),
-            mine.clone(),
-            "leave",
+            "`patch` was taken back",
+            json!({}),
+            with(nobodys(), &json!({"data": {"more": "eA=="}})),
+            lent(),
+            "NotManaged",
         ),
-        ("no owner wanted, nobody's, no record", skip.clone(), nobody.clone(), None, "NotManaged"),
+        ("`managed` was taken back, and we never became the owner", skip.clone(), nobodys(), lent(), "NotManaged"),
         (
-            "no owner wanted any more",
+            "lent, and still allowed",
             skip.clone(),
-            json!({"metadata": {"annotations": skipped["annotations"].clone()}}),
-            None,
+            with(nobodys(), &annotated(&["managed"])),
+            lent(),
+            "annotations, lent",
+        ),
+        (
+            "created by us, then annotated: the record goes on",
+            skip.clone(),
+            with(with(nobodys(), &skip), &annotated(&["patch"])),
+            mine(),
             "leave",
         ),
         (
@@ -273,11 +393,71 @@ fn every_rule_of_writing_a_secret() {
             None,
             "NotManaged",
         ),
-    ];
-    for (about, template, change, applied, expected) in table {
-        let plan = plan(&desired(&template), &OWNER, Some(&live(&change)), applied.as_ref());
-        assert_eq!(word(&plan), expected, "{about}");
-    }
+        (
+            "being deleted, and of another type",
+            json!({"type": "x/y"}),
+            json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}),
+            None,
+            "Terminating",
+        ),
+    ]);
+}
+
+#[test]
+fn drift_is_what_the_object_states_and_only_that() {
+    let label = json!({"metadata": {"labels": {"x": "y"}}});
+    let annotation = json!({"metadata": {"annotations": {"x": "y"}}});
+    check(vec![
+        ("as stated, with a record", json!({}), json!({}), mine(), "leave"),
+        ("an edited value", json!({}), json!({"data": {"k": "eA=="}}), None, "data"),
+        ("a value too many", json!({}), json!({"data": {"more": "eA=="}}), None, "data"),
+        ("no values", json!({}), json!({"data": null}), None, "data"),
+        ("a renamed value", json!({}), json!({"data": {"k": null, "l": "dg=="}}), None, "data"),
+        ("foreign label and annotation", json!({}), with(label.clone(), &annotation), mine(), "leave"),
+        ("a foreign finalizer", json!({}), json!({"metadata": {"finalizers": ["x/y"]}}), None, "leave"),
+        ("a stated label is missing", label.clone(), json!({}), None, "labels"),
+        ("a stated label was edited", label.clone(), json!({"metadata": {"labels": {"x": "z"}}}), None, "labels"),
+        ("a stated label is there", label.clone(), label.clone(), None, "leave"),
+        ("a stated annotation is missing", annotation.clone(), json!({}), None, "annotations"),
+        ("a label named before", json!({}), label.clone(), Some(record("secret", &["x"], &[])), "labels"),
+        ("an annotation named before", json!({}), annotation, Some(record("secret", &[], &["x"])), "annotations"),
+        ("a label named before, already gone", json!({}), json!({}), Some(record("secret", &["x"], &[])), "leave"),
+        ("a label named before, and now", label.clone(), label.clone(), Some(record("secret", &["x"], &[])), "leave"),
+        ("a label named in a record of another Secret", json!({}), label, Some(record("other", &["x"], &[])), "leave"),
+        ("explicitly mutable and edited", json!({}), json!({"immutable": false, "data": {"k": "eA=="}}), None, "data"),
+    ]);
+}
+
+#[test]
+fn changes_are_told_by_name() {
+    let template = json!({"metadata": {"labels": {"app": "shop"}, "annotations": {"note": "n"}}});
+    let change = json!({"metadata": {"labels": {"old": "1"}}, "data": {"k": "eA==", "more": "eA=="}});
+    let record = record("secret", &["old"], &[]);
+    let Plan::Update(_, changes) = plan(&desired(&template), &OWNER, Some(&live(&change)), Some(&record)) else {
+        panic!("it must be updated")
+    };
+    let expected = |names: &[&str]| names.iter().map(|name| (*name).into()).collect::<Vec<Box<str>>>();
+    assert_eq!(
+        changes,
+        Changes {
+            data: expected(&["k", "more"]),
+            labels: expected(&["app", "old"]),
+            annotations: expected(&["note"]),
+            owner: false
+        }
+    );
+}
+
+#[test]
+fn whoever_controlled_an_adopted_secret_controls_it_no_longer_and_other_owners_stay() {
+    let owners =
+        json!({"metadata": {"ownerReferences": [{"uid": "x", "controller": true}, {"uid": "y"}, {"uid": "owner"}]}});
+    let change = with(annotated(&["managed"]), &owners);
+    let Plan::Update(manifest, _) = plan(&desired(&json!({})), &OWNER, Some(&live(&change)), None) else {
+        panic!("it must be adopted")
+    };
+    assert_eq!(manifest.metadata["ownerReferences"], json!([{"uid": "y"}, OWNER.to_json()]));
+    assert_eq!(manifest.metadata["annotations"]["sealedsecrets.bitnami.com/managed"], "true");
 }
 
 #[test]
@@ -295,7 +475,7 @@ fn an_absent_secret_is_created_whole() {
 
 #[test]
 fn a_secret_that_wants_no_owner_is_created_without_one() {
-    let template: Value = serde_json::from_str(SKIP).unwrap();
+    let template = annotated(&["skip-set-owner-references"]);
     let Plan::Create(manifest) = plan(&desired(&template), &OWNER, None, Some(&record("gone", &[], &[]))) else {
         panic!("it must be created")
     };
@@ -335,7 +515,20 @@ fn refusals_have_upstreams_words_and_name_the_cure() {
          revert this change nor to mutate the contents of the data field. You can only delete and recreate the Secret."
     );
     let other_type = refusal(json!({"type": "kubernetes.io/tls"}), json!({}));
+    assert_eq!(
+        other_type.error,
+        "failed update: the type of Secret \"a\" cannot change from \"Opaque\" to \"kubernetes.io/tls\""
+    );
     for refusal in [&immutable, &other_type] {
         assert!(refusal.explanation.contains("kubectl -n ns delete secret a"), "{}", refusal.explanation);
+    }
+    let terminating = refusal(json!({}), json!({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}));
+    assert_eq!(terminating.error, "failed update: Secret \"a\" is being deleted");
+    let patched = annotated(&["patch"]);
+    for refusal in [
+        refusal(json!({}), with(patched.clone(), &json!({"immutable": true, "data": {"k": "eA=="}}))),
+        refusal(json!({"type": "kubernetes.io/tls"}), patched),
+    ] {
+        assert!(!refusal.explanation.contains("delete"), "items of others would be lost: {}", refusal.explanation);
     }
 }

@@ -31,6 +31,9 @@ pub(crate) struct Applied {
     /// Annotations that the template named.
     #[serde(default)]
     pub(crate) annotations: Vec<Box<str>>,
+    /// Somebody else's Secret, which is written only as long as its own annotations allow it: the record is no claim.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) lent: bool,
 }
 
 impl Applied {
@@ -53,6 +56,7 @@ impl Applied {
             keys: keys.into_iter().map(Into::into).collect(),
             labels: names(secret.labels()),
             annotations: names(secret.annotations()),
+            lent: false,
         }
     }
 
@@ -88,6 +92,7 @@ mod tests {
             keys: vec!["SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU".into()],
             labels: vec!["a".into()],
             annotations: Vec::new(),
+            lent: true,
         };
         let status = |message: &str| SealedStatus {
             observed_generation: Some(3),
@@ -95,6 +100,9 @@ mod tests {
         };
         assert_eq!(Applied::read(&status(&record.to_message())).as_ref(), Some(&record));
         assert!(record.last_key().is_some());
+        let owned = Applied { lent: false, ..record };
+        assert_eq!(Applied::read(&status(&owned.to_message())).as_ref(), Some(&owned));
+        assert!(!owned.to_message().contains("lent"), "records of Secrets that are ours are as they always were");
         for bad in ["", "{", "[]", "{\"secret\":1}", "{\"secret\":\"x\"}"] {
             assert_eq!(Applied::read(&status(bad)), None, "{bad}");
         }

@@ -161,6 +161,7 @@ mod tests {
             keys: Vec::new(),
             labels: vec!["mine".into()],
             annotations: Vec::new(),
+            lent: false,
         })
     }
 

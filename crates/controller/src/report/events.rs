@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use bulla_core::sealed::{API_VERSION, KIND};
 
+use crate::drift::blame::Blame;
 use crate::object::Observed;
 use crate::report::conditions::{Failed, Outcome, shortened};
 use crate::report::reason::{Reason, Step};
@@ -37,6 +38,12 @@ pub(crate) fn event_of(outcome: &Outcome) -> Event {
             Event { kind: "Warning", reason, message: shortened(&message, MAX_NOTE) }
         }
     }
+}
+
+/// The event that tells whose edit of the Secret was put right, and which fields.
+pub(crate) fn corrected(blame: &Blame) -> Event {
+    let message = format!("put right what {} changed: {}", blame.hand, blame.what());
+    Event { kind: "Normal", reason: "DriftCorrected", message: shortened(&message, MAX_NOTE) }
 }
 
 /// Upstream's event about a foreign Secret lacks the words in front that the status has (sealed-secrets 6, 2).

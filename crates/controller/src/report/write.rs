@@ -10,9 +10,10 @@ use crate::engine::Engine;
 use crate::object::Observed;
 use crate::queue::Verdict;
 use crate::report::conditions::{Outcome, next_status};
-use crate::report::events::event_of;
+use crate::report::events::{Event, event_of};
 use crate::report::reason::Reason;
 use crate::report::status::{SYNCED, SealedStatus};
+use crate::write::Write;
 
 /// Conflicts in a row before the queue takes over.
 const TRIES: usize = 4;
@@ -44,7 +45,7 @@ impl Told {
     }
 }
 
-/// Tells of `outcome`; `wrote` says that the Secret was written. `Ok` holds what to do next, if that is decided here.
+/// Tells of `outcome` and of what was done to the Secret. `Ok` holds what to do next, if that is decided here.
 ///
 /// # Errors
 /// When the status could not be written: how to go on.
@@ -52,21 +53,22 @@ pub(crate) async fn report(
     engine: &Engine,
     object: &Observed,
     outcome: &Outcome,
-    wrote: bool,
+    write: Write,
     told: &mut Option<Told>,
 ) -> Result<Verdict, Verdict> {
     let now = Timestamp::now();
     let telling = Told::of(outcome, object.generation);
     let before = told.take().or_else(|| Told::before(&object.status));
-    if wrote || before.as_ref() != Some(&telling) {
+    let mut events = Vec::new();
+    if matches!(write, Write::Written) || before.as_ref() != Some(&telling) {
         log(object, outcome);
-        let event = event_of(outcome).to_json(object, now);
-        if let Err(failure) = apply::write_event(&engine.client, &object.key.namespace, &event).await
-            && !engine.events_refused.swap(true, Ordering::Relaxed)
-        {
-            // Events are best effort everywhere in Kubernetes.
-            tracing::warn!(error = %failure, "cannot write events: grant create on events; said once");
-        }
+        events.push(event_of(outcome));
+    }
+    if let Write::Corrected(corrections) = write {
+        events.extend(corrections);
+    }
+    for event in events {
+        write_event(engine, object, &event).await;
     }
     *told = Some(telling);
     if !engine.config.update_status {
@@ -81,6 +83,16 @@ pub(crate) async fn report(
             None => Verdict::Retry,
         }
     })
+}
+
+/// Best effort, as everywhere in Kubernetes.
+async fn write_event(engine: &Engine, object: &Observed, event: &Event) {
+    let event = event.to_json(object, Timestamp::now());
+    if let Err(failure) = apply::write_event(&engine.client, &object.key.namespace, &event).await
+        && !engine.events_refused.swap(true, Ordering::Relaxed)
+    {
+        tracing::warn!(error = %failure, "cannot write events: grant create on events; said once");
+    }
 }
 
 async fn write_status(engine: &Engine, object: &Observed, outcome: &Outcome, now: Timestamp) -> Result<(), ApiFailure> {

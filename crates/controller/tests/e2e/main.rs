@@ -8,4 +8,5 @@ mod faults;
 mod http;
 mod keys;
 mod lifecycle;
+mod ownership;
 mod support;

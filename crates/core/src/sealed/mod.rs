@@ -49,3 +49,7 @@ pub const KEY_LABEL: &str = "sealedsecrets.bitnami.com/sealed-secrets-key";
 pub const KEY_ACTIVE: &str = "active";
 /// In the template: leave ownerReferences alone.
 pub const SKIP_OWNER_ANNOTATION: &str = "sealedsecrets.bitnami.com/skip-set-owner-references";
+/// On a live Secret: its SealedSecret may take it over although it does not own it.
+pub const MANAGED_ANNOTATION: &str = "sealedsecrets.bitnami.com/managed";
+/// On a live Secret: its SealedSecret adds to it, and removes nothing.
+pub const PATCH_ANNOTATION: &str = "sealedsecrets.bitnami.com/patch";

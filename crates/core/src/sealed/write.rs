@@ -100,7 +100,20 @@ impl UnsealedSecret {
     /// `metadata` holds name, namespace and whatever the caller decided about labels, annotations, ownerReferences and
     /// resourceVersion. `immutable` is the caller's too: it is set at creation, and kept as it lives afterwards.
     pub fn to_body(&self, metadata: &Map<String, Value>, immutable: Option<bool>) -> Zeroizing<Vec<u8>> {
-        secret_body(metadata, self.secret_type(), immutable, self.data())
+        self.to_body_over(metadata, immutable, std::iter::empty())
+    }
+
+    /// [`UnsealedSecret::to_body`], with those of the `live` items that this Secret does not state itself: it is merged over
+    /// what is there.
+    pub fn to_body_over<'a>(
+        &'a self,
+        metadata: &Map<String, Value>,
+        immutable: Option<bool>,
+        live: impl Iterator<Item = (&'a str, &'a SecretBytes)>,
+    ) -> Zeroizing<Vec<u8>> {
+        let mut items: BTreeMap<&str, &SecretBytes> = live.collect();
+        items.extend(self.data().iter().map(|(key, value)| (key.as_str(), value)));
+        secret_body(metadata, self.secret_type(), immutable, &items)
     }
 }
 
@@ -108,14 +121,14 @@ fn secret_body(
     metadata: &Map<String, Value>,
     secret_type: &str,
     immutable: Option<bool>,
-    data: &BTreeMap<String, SecretBytes>,
+    data: &BTreeMap<&str, &SecretBytes>,
 ) -> Zeroizing<Vec<u8>> {
     let mut head = json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": secret_type});
     if let Some(immutable) = immutable {
         head["immutable"] = immutable.into();
     }
     let head = head.to_string();
-    let keys: Vec<String> = data.keys().map(|key| Value::from(key.as_str()).to_string()).collect();
+    let keys: Vec<String> = data.keys().map(|key| Value::from(*key).to_string()).collect();
     let longest = data.values().map(|value| base64_len(value.len())).max().unwrap_or_default();
     let size = head.len()
         + 16
@@ -149,10 +162,8 @@ mod tests {
 
     #[test]
     fn writes_a_body_that_parses_and_never_grows() {
-        let data: BTreeMap<String, SecretBytes> = [("a\"b", &b""[..]), ("b", b"x"), ("c", &[0, 255, 254])]
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), SecretBytes::new(value.to_vec())))
-            .collect();
+        let values = [&b""[..], b"x", &[0, 255, 254]].map(|value| SecretBytes::new(value.to_vec()));
+        let data = ["a\"b", "b", "c"].into_iter().zip(&values).collect();
         let metadata = json!({"name": "n", "namespace": "ns"});
         let metadata = metadata.as_object().unwrap();
         let body = secret_body(metadata, "Opaque", Some(true), &data);
