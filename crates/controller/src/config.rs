@@ -8,6 +8,10 @@ use bulla_core::sealed::KeySize;
 
 use crate::Error;
 
+mod http;
+
+pub use http::HttpConfig;
+
 /// Settings of the controller. `Config::default()` behaves as upstream's controller without flags (sealed-secrets 10.1),
 /// except that it works on many objects at a time.
 #[derive(Clone, Debug)]
@@ -36,6 +40,8 @@ pub struct Config {
     pub update_status: bool,
     /// Whether Secrets that were deleted or edited are left so. Then Secrets are not watched either.
     pub skip_recreate: bool,
+    /// What callers of the HTTP endpoints may ask for.
+    pub http: HttpConfig,
 }
 
 impl Default for Config {
@@ -53,6 +59,7 @@ impl Default for Config {
             accept_deprecated_data: true,
             update_status: true,
             skip_recreate: false,
+            http: HttpConfig::default(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt as _;
@@ -28,6 +28,8 @@ pub(crate) struct Engine {
     pub(crate) metrics: Metrics,
     /// Events could not be written: said once.
     pub(crate) events_refused: AtomicBool,
+    /// RSA private operations for callers of the endpoints.
+    callers_operations: AtomicU64,
     index: Mutex<Index>,
     memories: Mutex<HashMap<ObjectKey, Memory>>,
     ready: watch::Sender<bool>,
@@ -43,6 +45,7 @@ impl Engine {
             queue: Queue::default(),
             metrics: Metrics::new(),
             events_refused: AtomicBool::new(false),
+            callers_operations: AtomicU64::new(0),
             index: Mutex::default(),
             memories: Mutex::default(),
             ready: watch::channel(false).0,
@@ -108,7 +111,12 @@ impl Engine {
     }
 
     pub(crate) fn private_operations(&self) -> u64 {
-        self.keys.ring().0.private_operations()
+        self.keys.ring().0.private_operations() + self.callers_operations.load(Ordering::Relaxed)
+    }
+
+    /// Counts operations that a caller of an endpoint has cost.
+    pub(crate) fn note_operations(&self, count: u64) {
+        self.callers_operations.fetch_add(count, Ordering::Relaxed);
     }
 }
 

@@ -3,8 +3,8 @@
 //! Not part of the API. None of them may panic, whatever the bytes.
 
 use crate::sealed::{
-    Envelope, KeyRing, ObjectHints, PlainSecret, Scope, SealedSecret, SealingCertificate, UnsealOptions,
-    read_key_backup, unseal,
+    Envelope, KeyRing, ObjectHints, ObjectReseal, PlainSecret, ResealRequest, Scope, SealedSecret, SealingCertificate,
+    Task, UnsealOptions, read_key_backup, read_object, reseal_item, rotated, unseal,
 };
 
 /// A SealedSecret manifest from a stranger, opened with a ring that has no key.
@@ -53,4 +53,24 @@ pub fn certificate(bytes: &[u8]) {
 /// A private key or a backup of keys from a stranger.
 pub fn key_backup(bytes: &[u8]) {
     let _ = read_key_backup(bytes).map(|report| report.keys.len());
+}
+
+/// The bodies of the controller's endpoints from a stranger: a SealedSecret to be resealed, and a list of values.
+pub fn reseal_body(bytes: &[u8]) {
+    let ring = KeyRing::new([]);
+    if let Ok(object) = read_object(bytes)
+        && let Ok(mut job) = ObjectReseal::new(object, true)
+    {
+        while job.step(&ring, Task::Open, 1) {}
+        let _ = job.into_object().map(|object| rotated(&object).to_string());
+    }
+    match ResealRequest::parse(bytes) {
+        Ok(request) => {
+            for item in &request.items {
+                let outcome = reseal_item(&item.value, item.place(), &ring, Task::Open, &mut ObjectHints::default());
+                let _ = serde_json::to_string(&item.answer(outcome));
+            }
+        }
+        Err(error) => drop(error.to_string()),
+    }
 }

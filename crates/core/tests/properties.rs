@@ -109,7 +109,7 @@ fn the_same_value_is_never_sealed_the_same_way_twice() {
 }
 
 /// Files that parse, so that mutations of them reach deep.
-const SEEDS: [&str; 8] = [
+const SEEDS: [&str; 9] = [
     "sealed/enc/template.strict.yaml",
     "sealed/enc/basic.strict.json",
     "sealed/plain/multi.yaml",
@@ -118,6 +118,7 @@ const SEEDS: [&str; 8] = [
     "sealed/keys/rsa2048.key",
     "sealed/keys/key1.pkcs1.key",
     "sealed-live/controller-key.yaml",
+    "reseal/request.json",
 ];
 
 proptest! {
@@ -151,10 +152,11 @@ proptest! {
 }
 
 /// What the fuzz targets of `fuzz/` call.
-const ENTRY_POINTS: [fn(&[u8]); 5] = [
+const ENTRY_POINTS: [fn(&[u8]); 6] = [
     bulla_core::fuzz::sealed_object,
     bulla_core::fuzz::plain_secret,
     bulla_core::fuzz::sealed_value,
     bulla_core::fuzz::certificate,
     bulla_core::fuzz::key_backup,
+    bulla_core::fuzz::reseal_body,
 ];

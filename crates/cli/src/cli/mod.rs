@@ -2,6 +2,7 @@
 
 mod args;
 mod help;
+mod http_args;
 mod serve_args;
 
 use std::ffi::OsString;

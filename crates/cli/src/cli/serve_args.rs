@@ -113,6 +113,8 @@ pub(crate) struct ControllerArgs {
     #[arg(long, value_name = "BOOL", value_parser = clap::builder::BoolishValueParser::new(), hide_possible_values = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, env = "SEALED_SECRETS_LOG_INFO_STDOUT", hide_env_values = true)]
     log_info_stdout: Option<bool>,
     #[command(flatten)]
+    http: super::http_args::HttpArgs,
+    #[command(flatten)]
     stock: StockArgs,
 }
 
@@ -148,8 +150,6 @@ stock_flags! {
     rotate_period = "rotate-period", 1;
     key_order_priority = "key-order-priority", 1;
     key_cutoff_time = "key-cutoff-time", 1;
-    rate_limit = "rate-limit", 1;
-    rate_limit_burst = "rate-limit-burst", 1;
     metrics_omit_secret_labels = "metrics-omit-secret-labels", 0..=1;
     privatekey_annotations = "privatekey-annotations", 1;
     privatekey_labels = "privatekey-labels", 1;
@@ -158,8 +158,6 @@ stock_flags! {
     max_unseal_retries = "max-unseal-retries", 1;
     kubeclient_qps = "kubeclient-qps", 1;
     kubeclient_burst = "kubeclient-burst", 1;
-    read_timeout = "read-timeout", 1;
-    write_timeout = "write-timeout", 1;
 }
 
 impl ControllerArgs {
@@ -195,6 +193,7 @@ impl ControllerArgs {
             accept_deprecated_data: self.accept_deprecated_v1_data,
             update_status: self.update_status,
             skip_recreate: self.skip_recreate,
+            http: self.http.resolve(),
         };
         Ok(controller::Options {
             choice: self.cluster.choice(),
@@ -216,7 +215,7 @@ fn key_size(text: &str) -> std::result::Result<KeySize, String> {
 }
 
 /// Go's `time.ParseDuration`, without signs: `87600h`, `1h30m`, `1.5s`, `0`.
-fn go_duration(text: &str) -> std::result::Result<Duration, String> {
+pub(super) fn go_duration(text: &str) -> std::result::Result<Duration, String> {
     const EXAMPLE: &str = "expected a duration such as 720h, 90m or 1h30m; there is no unit for days";
     if text == "0" {
         return Ok(Duration::ZERO);

@@ -5,8 +5,11 @@
 
 mod canary;
 mod faults;
+mod hostile_http;
 mod http;
 mod keys;
 mod lifecycle;
 mod ownership;
 mod support;
+mod verify_rotate;
+mod web;

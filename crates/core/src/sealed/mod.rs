@@ -6,6 +6,7 @@
 //! Towards sealing: [`PlainSecret`] (from a manifest) -> [`seal`](PlainSecret::seal) -> [`SealedSecret`] -> manifest.
 //! Towards the cluster: [`SealedSecret`] (from a manifest or the API) -> [`unseal`] -> [`UnsealedSecret`], the only
 //! type from which a Secret can be written, and [`unseal`] its only constructor.
+//! To a newer key: [`reseal_item`] and [`ObjectReseal`], from sealed to sealed.
 //!
 //! What does not live here: fetching certificates, watching clusters, choosing files. Sources of behaviour are cited as
 //! "sealed-secrets 4.1": part 4.1 of the project's specification of that tool.
@@ -21,6 +22,9 @@ mod object;
 mod plain;
 mod predict;
 mod private_key;
+mod reseal;
+mod reseal_batch;
+mod rotated;
 mod scope;
 mod unseal;
 mod write;
@@ -35,6 +39,12 @@ pub use key_ring::{KeyRing, ObjectHints, OpenedValue, RingKey};
 pub use object::{Item, SealedSecret, Template};
 pub use plain::{Converted, ConvertedPart, PlainSecret, PlainSecretError, Problem};
 pub use private_key::SealingKey;
+pub use reseal::{ItemOutcome, ObjectReseal, Place, Task, reseal_item};
+pub use reseal_batch::{
+    MAX_RESEAL_BYTES, MAX_RESEAL_ITEMS, ResealAnswer, ResealItem, ResealRequest, ResealRequestError, ResealStatus,
+    ResealedItem,
+};
+pub use rotated::{MAX_OBJECT_BYTES, read_object, rotated};
 pub use scope::{Scope, ScopeMismatch};
 pub use unseal::{UnsealError, UnsealOptions, UnsealedSecret, unseal};
 pub use write::OwnerReference;

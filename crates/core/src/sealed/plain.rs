@@ -13,7 +13,7 @@ use crate::go_base64::{self, InvalidBase64};
 use crate::secret::SecretBytes;
 
 /// Annotations in which tools keep a copy of the whole plain object (#227).
-const COPIES_OF_THE_OBJECT: [&str; 2] =
+pub(crate) const COPIES_OF_THE_OBJECT: [&str; 2] =
     ["kubectl.kubernetes.io/last-applied-configuration", "kubecfg.ksonnet.io/last-applied-configuration"];
 
 /// A plain Secret. No `Debug`: it holds plaintext.

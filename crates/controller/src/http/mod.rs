@@ -1,19 +1,26 @@
-//! The HTTP endpoints (sealed-secrets 11): plain HTTP, any method, no request body is ever read.
+//! The HTTP endpoints (sealed-secrets 11): plain HTTP, any method.
 //!
-//! The port is open to the whole cluster, so every connection has a limit: on the time that it may take to send a request
-//! (which is also how long it may idle), on its headers, and on how many there are.
+//! The port is open to the whole cluster, so everything has a limit: connections, the time that one may take to send its
+//! headers (which is also how long it may idle), to send a body and to read an answer; the size of a body and of all
+//! of them together; how often one caller may ask (`limiter`); and how much of the RSA threads all callers get (`share`).
+//!
+//! Which way the data goes: connection -> `routes` -> `guard` (metrics, limits) -> `probes`, or `body` -> `objects` on the
+//! `share` -> answer.
+
+mod body;
+mod guard;
+mod limiter;
+mod objects;
+mod probes;
+mod routes;
+mod share;
+mod stall;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
-use axum::routing::any;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
@@ -23,11 +30,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::Error;
 use crate::engine::Engine;
+use crate::http::stall::Impatient;
 
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Nobody needs longer for a few lines.
+const MAX_HEADER_TIME: Duration = Duration::from_secs(30);
 const MAX_CONNECTION: Duration = Duration::from_secs(600);
 const MAX_CONNECTIONS: usize = 256;
-const TEXT: &str = "text/plain; charset=utf-8";
 
 /// Which endpoints a port serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +64,9 @@ pub(crate) async fn bind(address: SocketAddr, flag: &'static str) -> Result<(Tcp
 
 /// Serves until `stop`, then lets requests in flight end.
 pub(crate) async fn serve(listener: TcpListener, serves: Serves, engine: Arc<Engine>, stop: CancellationToken) {
-    let routes = routes(serves, engine);
+    let limits = engine.config.http;
+    let (read_timeout, write_timeout) = (bounded(limits.read_timeout), bounded(limits.write_timeout));
+    let routes = routes::routes(serves, engine);
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let connections = TaskTracker::new();
     loop {
@@ -81,9 +91,9 @@ pub(crate) async fn serve(listener: TcpListener, serves: Serves, engine: Arc<Eng
             let _place = place;
             let connection = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_TIMEOUT)
+                .header_read_timeout(read_timeout.min(MAX_HEADER_TIME))
                 .max_buf_size(16 * 1024)
-                .serve_connection(TokioIo::new(stream), service);
+                .serve_connection(TokioIo::new(Impatient::new(stream, write_timeout)), service);
             tokio::pin!(connection);
             tokio::select! {
                 // What a client does to its connection is no news.
@@ -99,50 +109,7 @@ pub(crate) async fn serve(listener: TcpListener, serves: Serves, engine: Arc<Eng
     connections.wait().await;
 }
 
-fn routes(serves: Serves, engine: Arc<Engine>) -> Router {
-    let mut routes = Router::new();
-    if serves != Serves::Metrics {
-        routes = routes
-            .route("/healthz", any(|| async { ([(header::CONTENT_TYPE, TEXT)], "ok\n") }))
-            .route("/readyz", any(ready))
-            .route(
-                "/v1/cert.pem",
-                any(certificate).layer(middleware::from_fn_with_state(Arc::clone(&engine), measured)),
-            );
-    }
-    if serves != Serves::Api {
-        routes = routes.route("/metrics", any(metrics));
-    }
-    routes.with_state(engine)
-}
-
-async fn ready(State(engine): State<Arc<Engine>>) -> Response {
-    let (code, text) =
-        if engine.is_ready() { (StatusCode::OK, "ok\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") };
-    (code, [(header::CONTENT_TYPE, TEXT)], text).into_response()
-}
-
-async fn certificate(State(engine): State<Arc<Engine>>) -> Response {
-    match engine.keys.newest() {
-        Some(certificate) => ([(header::CONTENT_TYPE, "application/x-pem-file")], certificate.pem).into_response(),
-        None => (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, TEXT)], "cannot get certificate\n")
-            .into_response(),
-    }
-}
-
-async fn metrics(State(engine): State<Arc<Engine>>) -> Response {
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], engine.metrics_text()).into_response()
-}
-
-async fn measured(State(engine): State<Arc<Engine>>, request: Request, next: Next) -> Response {
-    let start = Instant::now();
-    // Hostile clients invent methods; a label must not.
-    let method = match request.method().as_str() {
-        known @ ("GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "OPTIONS" | "PATCH") => known.to_owned(),
-        _ => "unknown".to_owned(),
-    };
-    let response = next.run(request).await;
-    engine.metrics.http_request("/v1/cert.pem", response.status().as_u16(), &method, start.elapsed().as_secs_f64());
-    response
+/// A time from the configuration: zero means as long as a connection may last.
+fn bounded(time: Duration) -> Duration {
+    if time.is_zero() { MAX_CONNECTION } else { time.min(MAX_CONNECTION) }
 }

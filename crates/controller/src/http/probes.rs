@@ -1,0 +1,34 @@
+//! `/healthz`, `/readyz`, `/v1/cert.pem` and `/metrics`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::engine::Engine;
+
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+
+pub(crate) async fn health() -> Response {
+    ([(header::CONTENT_TYPE, TEXT)], "ok\n").into_response()
+}
+
+pub(crate) async fn ready(State(engine): State<Arc<Engine>>) -> Response {
+    let (code, text) =
+        if engine.is_ready() { (StatusCode::OK, "ok\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") };
+    (code, [(header::CONTENT_TYPE, TEXT)], text).into_response()
+}
+
+pub(crate) async fn certificate(State(engine): State<Arc<Engine>>) -> Response {
+    match engine.keys.newest() {
+        Some(certificate) => ([(header::CONTENT_TYPE, "application/x-pem-file")], certificate.pem).into_response(),
+        None => (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, TEXT)], "cannot get certificate\n")
+            .into_response(),
+    }
+}
+
+pub(crate) async fn metrics(State(engine): State<Arc<Engine>>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], engine.metrics_text()).into_response()
+}
