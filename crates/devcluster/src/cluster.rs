@@ -14,10 +14,11 @@ use crate::crud;
 use crate::error::Error;
 use crate::object::metadata_text;
 use crate::request::Target;
-use crate::resource::built_in;
+use crate::resource::{Resource, built_in};
 use crate::service::DevClusterService;
 use crate::status::Answer;
 use crate::store::Store;
+use crate::write::Write;
 
 const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 
@@ -154,6 +155,34 @@ impl DevCluster {
         self.inner.store.write().compact();
     }
 
+    /// Stores a new custom object that its schema would refuse, as a real cluster has it from before its definition was
+    /// changed. Neither validated nor pruned nor filled in; everything else is as for any new object.
+    ///
+    /// # Errors
+    /// A kind that is not served, or metadata that the API would refuse.
+    pub fn plant(&self, object: Value) -> Result<(), Error> {
+        let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (api_version, kind) = (text("/apiVersion"), text("/kind"));
+        let (group, version) = api_version.split_once('/').unwrap_or(("", &api_version));
+        let (name, namespace) = (text("/metadata/name"), text("/metadata/namespace"));
+        let mut state = self.inner.store.write();
+        let fits = |resource: &&Arc<Resource>| resource.group == group && resource.kind == kind;
+        let resource = state.resources().find(fits).cloned();
+        let planted = match (resource, object) {
+            (Some(resource), Value::Object(object)) => {
+                let namespace = match (resource.namespaced, namespace.is_empty()) {
+                    (true, true) => "default".to_owned(),
+                    _ => namespace,
+                };
+                let version = version.to_owned();
+                let target = Target { resource, version, namespace, name: name.clone(), status: false };
+                crud::create(&mut state, &target, object, &mut Write::unchecked()).map(drop)
+            }
+            _ => Err(crate::status::Failure::no_such_path()),
+        };
+        planted.map_err(|failure| Error::PlantObject { name, reason: failure.message })
+    }
+
     fn load(&self, group: &str, plural: &str, object: Value) -> Answer<()> {
         let mut state = self.inner.store.write();
         let resource = state.resource(group, plural).cloned().ok_or_else(crate::status::Failure::no_such_path)?;
@@ -162,7 +191,7 @@ impl DevCluster {
         };
         let name = metadata_text(&object, "name").to_owned();
         let target = Target { resource, version: "v1".to_owned(), namespace: String::new(), name, status: false };
-        crud::create(&mut state, &target, object, false).map(drop)
+        crud::create(&mut state, &target, object, &mut Write::own()).map(drop)
     }
 }
 

@@ -1,12 +1,13 @@
 //! CustomResourceDefinitions: what is checked and filled in when one is written, and the resource that it serves.
-//!
-//! Schemas are stored and shown, not enforced: no validation, no pruning, no defaulting.
+
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::clock;
 use crate::object::{Object, map_mut, metadata_text};
 use crate::resource::{Resource, Strategy, Version};
+use crate::schema;
 use crate::status::FieldError;
 use crate::store::State;
 use crate::validate::names;
@@ -39,6 +40,7 @@ pub(crate) fn resource(definition: &Object) -> Option<Resource> {
             name: version.get("name")?.as_str()?.to_owned(),
             served: flag(version, "served"),
             storage: flag(version, "storage"),
+            schema: schema_of(version).map(|schema| Arc::new(schema::parse(schema, "", &mut Vec::new()))),
             status: version.get("subresources").and_then(|all| all.get("status")).is_some_and(Value::is_object),
         })
     });
@@ -129,12 +131,19 @@ fn check_versions(definition: &Object, errors: &mut Vec<FieldError>) {
         if let Some(wrong) = names::label_1035_error(name) {
             errors.push(FieldError::invalid(format!("spec.versions[{index}].name"), name, wrong));
         }
-        let schema = version.get("schema").and_then(|schema| schema.get("openAPIV3Schema"));
-        if !schema.is_some_and(Value::is_object) {
-            errors.push(FieldError::required(
+        match schema_of(version) {
+            // The real one speaks of the definition as it was before there were versions, if it has one only.
+            Some(schema) => {
+                let at = match versions.len() {
+                    1 => "spec.validation.openAPIV3Schema".to_owned(),
+                    _ => format!("spec.versions[{index}].schema.openAPIV3Schema"),
+                };
+                schema::parse(schema, &at, errors);
+            }
+            None => errors.push(FieldError::required(
                 format!("spec.versions[{index}].schema.openAPIV3Schema"),
                 "schemas are required",
-            ));
+            )),
         }
     }
     let stored = versions.iter().filter(|version| version.get("storage") == Some(&Value::Bool(true))).count();
@@ -142,6 +151,10 @@ fn check_versions(definition: &Object, errors: &mut Vec<FieldError>) {
         let wrong = "must have exactly one version marked as storage version";
         errors.push(FieldError::invalid_plain("spec.versions", wrong));
     }
+}
+
+fn schema_of(version: &Value) -> Option<&Value> {
+    version.get("schema")?.get("openAPIV3Schema").filter(|schema| schema.is_object())
 }
 
 fn check_change(definition: &Object, before: &Object) -> Vec<FieldError> {

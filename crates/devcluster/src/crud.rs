@@ -10,9 +10,11 @@ use crate::gc::{Deleted, Propagation};
 use crate::object::{Key, Object, Stored, map_mut, metadata, metadata_mut, metadata_text};
 use crate::request::Target;
 use crate::resource::{Resource, Strategy};
+use crate::schema::Schema;
 use crate::status::{Answer, Failure, FieldError};
 use crate::store::State;
 use crate::validate;
+use crate::write::Write;
 
 /// The largest object that etcd would take.
 const MAX_OBJECT: usize = 3 << 19;
@@ -35,9 +37,9 @@ pub(crate) fn get(state: &State, target: &Target) -> Answer<Arc<Stored>> {
     state.find(&target.id(), &target.key()).cloned().ok_or_else(|| Failure::not_found(target.about()))
 }
 
-pub(crate) fn create(state: &mut State, target: &Target, mut object: Object, dry_run: bool) -> Answer<Arc<Stored>> {
+pub(crate) fn create(state: &mut State, target: &Target, mut object: Object, write: &mut Write) -> Answer<Arc<Stored>> {
     let resource = &*target.resource;
-    normalise(target, &mut object)?;
+    normalise(target, &mut object, write)?;
     if metadata_text(&object, "name").is_empty() && !metadata_text(&object, "generateName").is_empty() {
         let generated = format!("{}{}", metadata_text(&object, "generateName"), clock::suffix()?);
         metadata_mut(&mut object).insert("name".into(), Value::String(generated));
@@ -59,18 +61,18 @@ pub(crate) fn create(state: &mut State, target: &Target, mut object: Object, dry
         metadata.insert("generation".into(), json!(1));
     }
     prepare_create(resource, &name, &mut object);
-    check(state, resource, &name, &mut object, None)?;
+    check(state, target, &name, &mut object, None, write)?;
     if state.find(&target.id(), &Key::new(&target.namespace, &name)).is_some() {
         return Err(Failure::already_exists(resource.about(&name)));
     }
-    store(state, target, object, None, dry_run)
+    store(state, target, object, None, write.dry_run)
 }
 
 /// Replaces an object, or (when the target is `/status`) its status.
-pub(crate) fn update(state: &mut State, target: &Target, mut object: Object, dry_run: bool) -> Answer<Arc<Stored>> {
-    normalise(target, &mut object)?;
+pub(crate) fn update(state: &mut State, target: &Target, mut object: Object, write: &mut Write) -> Answer<Arc<Stored>> {
+    normalise(target, &mut object, write)?;
     let old = get(state, target)?;
-    replace(state, target, &old, object, dry_run, false)
+    replace(state, target, &old, object, write)
 }
 
 /// Puts what a patch made of `old` in its place.
@@ -79,10 +81,10 @@ pub(crate) fn update_patched(
     target: &Target,
     old: &Arc<Stored>,
     mut object: Object,
-    dry_run: bool,
+    write: &mut Write,
 ) -> Answer<Arc<Stored>> {
-    normalise(target, &mut object)?;
-    replace(state, target, old, object, dry_run, true)
+    normalise(target, &mut object, write)?;
+    replace(state, target, old, object, write)
 }
 
 fn replace(
@@ -90,12 +92,11 @@ fn replace(
     target: &Target,
     old: &Arc<Stored>,
     mut object: Object,
-    dry_run: bool,
-    patched: bool,
+    write: &Write,
 ) -> Answer<Arc<Stored>> {
     let resource = &*target.resource;
     let name = metadata_text(&object, "name");
-    if name.is_empty() && !patched {
+    if name.is_empty() && !write.patch {
         return Err(Failure::bad_request("name must be provided"));
     }
     if name != target.name {
@@ -123,7 +124,7 @@ fn replace(
     if old.deleting {
         no_new_finalizers(target, &before, &object)?;
     }
-    check(state, resource, &target.name, &mut object, Some(&before))?;
+    check(state, target, &target.name, &mut object, Some(&before), write)?;
     if resource.counts_generations() && specification(resource, &object) != specification(resource, &before) {
         let generation = metadata(&before).and_then(|metadata| metadata.get("generation")).and_then(Value::as_u64);
         metadata_mut(&mut object).insert("generation".into(), json!(generation.unwrap_or(0) + 1));
@@ -135,7 +136,7 @@ fn replace(
     if object == before {
         return Ok(Arc::clone(old));
     }
-    store(state, target, object, Some(old), dry_run)
+    store(state, target, object, Some(old), write.dry_run)
 }
 
 pub(crate) fn delete(state: &mut State, target: &Target, options: &DeleteOptions) -> Answer<Deleted> {
@@ -199,7 +200,7 @@ fn store(
 }
 
 /// Brings a decoded body into shape: type, metadata, namespace, and the types of the fields that matter.
-fn normalise(target: &Target, object: &mut Object) -> Answer<()> {
+fn normalise(target: &Target, object: &mut Object, write: &mut Write) -> Answer<()> {
     let resource = &*target.resource;
     let wanted = [("kind", resource.kind.clone()), ("apiVersion", target.api_version())];
     for (field, wanted) in wanted {
@@ -222,7 +223,7 @@ fn normalise(target: &Target, object: &mut Object) -> Answer<()> {
             }
         }
     }
-    validate::metadata::normalise(resource, &target.version, object)?;
+    validate::metadata::normalise(resource, &target.version, object, &mut write.unknown)?;
     let namespace = metadata_text(object, "namespace");
     if resource.namespaced {
         if namespace.is_empty() {
@@ -239,11 +240,21 @@ fn normalise(target: &Target, object: &mut Object) -> Answer<()> {
         return Err(Failure::bad_request(format!("the object is nested deeper than {MAX_DEPTH} levels")));
     }
     match resource.strategy {
-        Strategy::Secret => validate::secret::normalise_secret(object),
-        Strategy::ConfigMap => validate::secret::normalise_config_map(object),
-        Strategy::Lease => validate::lease::normalise(object),
-        _ => Ok(()),
+        Strategy::Secret => validate::secret::normalise_secret(object, &mut write.unknown)?,
+        Strategy::ConfigMap => validate::secret::normalise_config_map(object, &mut write.unknown)?,
+        Strategy::Lease => validate::lease::normalise(object, &mut write.unknown)?,
+        _ => {
+            if let Some(schema) = schema(target).filter(|_| !write.unchecked) {
+                schema.prune_object(object, &mut write.unknown);
+                schema.fill_object(object);
+            }
+        }
     }
+    write.judge(&resource.kind, &target.version, resource.strategy == Strategy::Custom)
+}
+
+fn schema(target: &Target) -> Option<&Schema> {
+    target.resource.served_version(&target.version)?.schema.as_deref()
 }
 
 /// Fills in what the server fills in when an object is made.
@@ -265,7 +276,15 @@ fn prepare_create(resource: &Resource, name: &str, object: &mut Object) {
 }
 
 /// All checks of a complete object, against its predecessor if there is one.
-fn check(state: &State, resource: &Resource, name: &str, object: &mut Object, before: Option<&Object>) -> Answer<()> {
+fn check(
+    state: &State,
+    target: &Target,
+    name: &str,
+    object: &mut Object,
+    before: Option<&Object>,
+    write: &Write,
+) -> Answer<()> {
+    let resource = &*target.resource;
     let mut errors = metadata(object).map(|metadata| validate::metadata::check(resource, metadata)).unwrap_or_default();
     match resource.strategy {
         Strategy::Secret => errors.extend(validate::secret::check_secret(object)),
@@ -274,6 +293,12 @@ fn check(state: &State, resource: &Resource, name: &str, object: &mut Object, be
         Strategy::Event if before.is_none() => errors.extend(check_event(object)),
         Strategy::Definition => errors.extend(crd::complete(state, object, before)),
         _ => (),
+    }
+    if let Some(schema) = schema(target).filter(|_| !write.unchecked) {
+        errors.extend(match before {
+            Some(before) if target.status => schema.check_status(object, before),
+            _ => schema.check_object(object, before),
+        });
     }
     if let Some(before) = before
         && matches!(resource.strategy, Strategy::Secret | Strategy::ConfigMap)

@@ -16,6 +16,14 @@ pub enum Error {
         /// The API server's message.
         reason: String,
     },
+    /// An object given to [`DevCluster::plant`](crate::DevCluster::plant) cannot be stored.
+    #[error("plant the object {name:?}: {reason}")]
+    PlantObject {
+        /// The object's name, as far as it has one.
+        name: String,
+        /// The API server's message.
+        reason: String,
+    },
     /// The operating system gave no random bytes.
     #[error("generate the access token")]
     GenerateToken,

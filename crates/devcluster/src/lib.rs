@@ -7,8 +7,8 @@
 //! is not, it refuses with a `Status` that says so. docs/devcluster.md has the whole list.
 //!
 //! It is **not** for anything that matters: nothing is persisted, nothing is encrypted, everybody with the token may
-//! do everything, nothing schedules or runs pods, and schemas are stored but not enforced. Secrets in it are
-//! throw-away. Even so, no value of an object is ever logged or put into an error.
+//! do everything, and nothing schedules or runs pods. Secrets in it are throw-away. Even so, no value of a Secret is ever
+//! logged or put into an error.
 //!
 //! There are two ways in. In process, [`DevCluster::trusted_service`] is a [`tower::Service`] that
 //! `kube::Client::new` takes as it is: no port, no TLS, no token. From outside, [`DevCluster::serve`] listens on
@@ -54,6 +54,7 @@ mod request;
 mod resource;
 mod review;
 mod route;
+mod schema;
 mod selector;
 mod serve;
 mod service;
@@ -62,6 +63,7 @@ mod store;
 mod tls;
 mod validate;
 mod watch;
+mod write;
 
 pub use access::{AccessRule, Account};
 pub use body::ResponseBody;

@@ -24,9 +24,12 @@ pub(crate) enum Patch {
 
 impl Patch {
     /// `custom`: the target is an object of a CustomResourceDefinition, which has no strategic merge patch.
-    pub(crate) fn parse(content_type: &str, body: &[u8], custom: bool) -> Answer<Self> {
+    pub(crate) fn parse(content_type: &str, body: &[u8], custom: bool) -> Answer<(Self, Vec<String>)> {
         match content_type {
-            "application/merge-patch+json" => Ok(Self::Merge(merge_body(body)?)),
+            "application/merge-patch+json" => {
+                let (patch, duplicates) = merge_body(body)?;
+                Ok((Self::Merge(patch), duplicates))
+            }
             "application/json-patch+json" => {
                 // The decoder's own text could quote the patch.
                 let operations: Vec<PatchOperation> = serde_json::from_slice(body).map_err(|error| {
@@ -39,16 +42,16 @@ impl Patch {
                 if operations.len() > MAX_OPERATIONS {
                     return Err(Failure::body_too_large(MAX_OPERATIONS));
                 }
-                Ok(Self::Json(operations))
+                Ok((Self::Json(operations), Vec::new()))
             }
             "application/strategic-merge-patch+json" if custom => Err(Failure::unsupported_media_type(
                 "the body of the request was in an unknown format - accepted media types include: \
                  application/json-patch+json, application/merge-patch+json",
             )),
             "application/strategic-merge-patch+json" => {
-                let patch = merge_body(body)?;
+                let (patch, duplicates) = merge_body(body)?;
                 plain(&patch)?;
-                Ok(Self::Strategic(patch))
+                Ok((Self::Strategic(patch), duplicates))
             }
             "application/apply-patch+yaml" | "application/apply-patch+cbor" => {
                 Err(Failure::unsupported_media_type("server-side apply is not served yet by devcluster"))
@@ -74,9 +77,11 @@ impl Patch {
     }
 }
 
-fn merge_body(body: &[u8]) -> Answer<Value> {
-    let value = crate::body::json(body)?;
-    if value.is_object() { Ok(value) } else { Err(Failure::bad_request("a merge patch must be a JSON object")) }
+/// The patch, and the paths of fields that are in it twice.
+fn merge_body(body: &[u8]) -> Answer<(Value, Vec<String>)> {
+    let (patch, duplicates) = crate::body::object(body)
+        .map_err(|failure| Failure { message: format!("error decoding patch: {}", failure.message), ..failure })?;
+    Ok((Value::Object(patch), duplicates))
 }
 
 fn apply_json(value: &mut Value, operations: &[PatchOperation]) -> Answer<()> {
@@ -166,7 +171,7 @@ mod tests {
 
     fn patched(kind: &str, object: Value, patch: Value) -> Result<Value, u16> {
         Patch::parse(kind, patch.to_string().as_bytes(), false)
-            .and_then(|patch| patch.apply(object.as_object().cloned().unwrap()))
+            .and_then(|(patch, _)| patch.apply(object.as_object().cloned().unwrap()))
             .map(Value::Object)
             .map_err(|failure| failure.code)
     }

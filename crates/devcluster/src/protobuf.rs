@@ -94,7 +94,7 @@ const DELETE_OPTIONS: &[Field] = &[
 const TYPE: &[Field] = &[(1, "apiVersion", As::Text), (2, "kind", As::Text)];
 
 /// Decodes an object; 415 for a kind that is not in the tables, 400 for bytes that are not protobuf.
-pub(crate) fn object(body: &[u8]) -> Answer<Object> {
+pub(crate) fn object(body: &[u8]) -> Answer<(Object, Vec<String>)> {
     let mut message = Reader(body.strip_prefix(MAGIC).ok_or_else(malformed)?);
     let (mut kind, mut raw) = (Object::new(), None);
     while let Some((number, value)) = message.field()? {
@@ -121,7 +121,8 @@ pub(crate) fn object(body: &[u8]) -> Answer<Object> {
     };
     let mut object = decode(raw.ok_or_else(malformed)?, fields)?;
     object.extend(kind);
-    Ok(object)
+    // A field that is there twice is a list, or its last one.
+    Ok((object, Vec::new()))
 }
 
 fn decode(bytes: &[u8], fields: &'static [Field]) -> Answer<Object> {
@@ -256,7 +257,7 @@ mod tests {
     #[test]
     fn a_secret_is_decoded() {
         assert_eq!(
-            Value::Object(object(&secret()).ok().unwrap()),
+            Value::Object(object(&secret()).ok().unwrap().0),
             json!({
                 "apiVersion": "v1", "kind": "Secret", "type": "Opaque", "immutable": true,
                 "metadata": { "name": "x", "labels": { "l": "v" } }, "data": { "k": "AP8=" },

@@ -45,23 +45,22 @@ impl Query {
         }
     }
 
-    /// Whether nothing is to be stored; any other `dryRun` than `All` is refused.
-    pub(crate) fn dry_run(&self) -> Answer<bool> {
-        dry_run(self.0.iter().filter(|(key, _)| key == "dryRun").map(|(_, value)| value.as_str()))
+    /// All values of a parameter.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// Reads the values of `dryRun`, from a query or from DeleteOptions.
-pub(crate) fn dry_run<'a>(values: impl Iterator<Item = &'a str>) -> Answer<bool> {
-    let mut asked = false;
-    for value in values {
-        if value != "All" {
-            let about = crate::status::About { group: "meta.k8s.io", plural: "", kind: "CreateOptions", name: "" };
-            return Err(Failure::invalid(about, vec![FieldError::unsupported("dryRun", value, &["All"])]));
-        }
-        asked = true;
+/// Reads the values of `dryRun`, from a query or from DeleteOptions: whether nothing is to be stored. Any other value than
+/// `All` is refused.
+pub(crate) fn dry_run<'a>(values: impl Iterator<Item = &'a str>, kind: &'static str) -> Answer<bool> {
+    let values: Vec<&str> = values.collect();
+    if values.iter().any(|value| *value != "All") {
+        let about = crate::status::About { group: "meta.k8s.io", plural: "", kind, name: "" };
+        let given = serde_json::json!(values);
+        return Err(Failure::invalid(about, vec![FieldError::unsupported_value("dryRun", &given, &["All".into()])]));
     }
-    Ok(asked)
+    Ok(!values.is_empty())
 }
 
 /// Undoes percent-encoding.
@@ -207,6 +206,7 @@ mod tests {
         for wrong in ["a=%", "a=%1", "a=%zz", "a=%ff"] {
             assert_eq!(Query::parse(wrong).unwrap_err().code, 400, "{wrong}");
         }
-        assert_eq!(Query::parse("dryRun=Some").ok().unwrap().dry_run().unwrap_err().code, 422);
+        let query = Query::parse("dryRun=Some").ok().unwrap();
+        assert_eq!(dry_run(query.all("dryRun"), "CreateOptions").unwrap_err().code, 422);
     }
 }

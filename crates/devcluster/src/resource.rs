@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::schema::Schema;
 use crate::status::{About, qualify};
 
 /// What is special about the objects of a resource when they are written.
@@ -37,6 +38,8 @@ pub(crate) struct Version {
     pub(crate) served: bool,
     pub(crate) storage: bool,
     pub(crate) status: bool,
+    /// What its objects may hold; `None` for kinds whose rules are in code.
+    pub(crate) schema: Option<Arc<Schema>>,
 }
 
 /// One served resource.
@@ -129,7 +132,13 @@ pub(crate) fn built_in() -> impl Iterator<Item = Arc<Resource>> {
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         Arc::new(Resource {
             group: row.group.to_owned(),
-            versions: vec![Version { name: "v1".to_owned(), served: true, storage: true, status: row.status }],
+            versions: vec![Version {
+                name: "v1".to_owned(),
+                served: true,
+                storage: true,
+                status: row.status,
+                schema: None,
+            }],
             plural: row.plural.to_owned(),
             singular: row.singular.to_owned(),
             kind: row.kind.to_owned(),

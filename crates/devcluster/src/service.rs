@@ -27,6 +27,7 @@ use crate::review::{Known, Review};
 use crate::route::{Route, route};
 use crate::status::{About, Answer, Failure, qualify};
 use crate::watch;
+use crate::write::Write;
 
 /// The API as a [`tower::Service`]. Cheap to clone; always ready; never fails, but answers with a `Status`.
 #[derive(Clone)]
@@ -154,7 +155,7 @@ async fn review<B: http_body::Body<Data = Bytes>>(
     let rules = cluster.rules();
     let about = About { group: kind.group, plural: kind.plural, kind: kind.kind, name: "" };
     authorize(&rules, caller, "create", about, "", "")?;
-    let body = object_body(parts, body).await?;
+    let (body, _) = object_body(parts, body).await?;
     let known = Known { caller, accounts: &cluster.accounts, rules: &rules };
     Ok(respond_value(201, &kind.answer(body, &known)?))
 }
@@ -229,25 +230,27 @@ async fn on_resource<B: http_body::Body<Data = Bytes>>(
             Ok(respond_object(200, &view, &object))
         }
         "create" => {
-            let object = object_body(parts, body).await?;
-            let created = crud::create(&mut store.write(), target, object, query.dry_run()?)?;
-            Ok(respond_object(201, &view, &created))
+            let mut write = Write::parse(query, "CreateOptions")?;
+            let object = write.take(object_body(parts, body).await?);
+            let created = crud::create(&mut store.write(), target, object, &mut write)?;
+            Ok(warned(respond_object(201, &view, &created), target, &write))
         }
         "update" => {
-            let object = object_body(parts, body).await?;
-            let updated = crud::update(&mut store.write(), target, object, query.dry_run()?)?;
-            Ok(respond_object(200, &view, &updated))
+            let mut write = Write::parse(query, "UpdateOptions")?;
+            let object = write.take(object_body(parts, body).await?);
+            let updated = crud::update(&mut store.write(), target, object, &mut write)?;
+            Ok(warned(respond_object(200, &view, &updated), target, &write))
         }
         "patch" => {
+            let mut write = Write::parse(query, "PatchOptions")?;
             let custom = target.resource.strategy == Strategy::Custom;
-            let patch = Patch::parse(content_type(parts), &body::read(body).await?, custom)?;
-            let dry_run = query.dry_run()?;
+            let (patch, duplicates) = Patch::parse(content_type(parts), &body::read(body).await?, custom)?;
             let mut state = store.write();
             let old = crud::get(&state, target)?;
-            let patched = patch.apply(with_type(target, &old))?;
-            let updated = crud::update_patched(&mut state, target, &old, patched, dry_run)?;
+            let patched = write.take((patch.apply(with_type(target, &old))?, duplicates));
+            let updated = crud::update_patched(&mut state, target, &old, patched, &mut write)?;
             drop(state);
-            Ok(respond_object(200, &view, &updated))
+            Ok(warned(respond_object(200, &view, &updated), target, &write))
         }
         "delete" => {
             let options = delete_options(parts, body, query).await?;
@@ -288,6 +291,14 @@ fn delete_collection(
     Ok(respond(200, ResponseBody::list(page.into_body(target, shape))))
 }
 
+/// The answer with a `Warning` header for each field that was dropped or there twice.
+fn warned(mut response: Response<ResponseBody>, target: &Target, write: &Write) -> Response<ResponseBody> {
+    for warning in write.warnings(target.resource.strategy == Strategy::Custom) {
+        response.headers_mut().append(header::WARNING, warning);
+    }
+    response
+}
+
 /// The object as a patch sees it.
 fn with_type(target: &Target, object: &Stored) -> Object {
     let mut object = object.thaw();
@@ -319,14 +330,15 @@ fn content_type(parts: &Parts) -> &str {
     header.split(';').next().unwrap_or_default().trim()
 }
 
-async fn object_body<B: http_body::Body<Data = Bytes>>(parts: &Parts, body: B) -> Answer<Object> {
+/// The object, and the paths of fields that are in it twice.
+async fn object_body<B: http_body::Body<Data = Bytes>>(parts: &Parts, body: B) -> Answer<(Object, Vec<String>)> {
     // The type first: it can be refused without reading anything.
     let decode = decoder(parts)?;
     decode(&body::read(body).await?)
 }
 
 /// How a body of some media type becomes an object.
-type Decoder = fn(&[u8]) -> Answer<Object>;
+type Decoder = fn(&[u8]) -> Answer<(Object, Vec<String>)>;
 
 fn decoder(parts: &Parts) -> Answer<Decoder> {
     match content_type(parts) {
@@ -344,7 +356,7 @@ async fn delete_options<B: http_body::Body<Data = Bytes>>(
     query: &Query,
 ) -> Answer<DeleteOptions> {
     let body = body::read(body).await?;
-    let given = if body.is_empty() { Object::new() } else { decoder(parts)?(&body)? };
+    let given = if body.is_empty() { Object::new() } else { decoder(parts)?(&body)?.0 };
     let text = |value: Option<&Value>| value.and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
     let preconditions = given.get("preconditions");
     let policy = text(given.get("propagationPolicy")).or_else(|| text(Some(&json!(query.text("propagationPolicy")))));
@@ -364,6 +376,7 @@ async fn delete_options<B: http_body::Body<Data = Bytes>>(
         uid: text(preconditions.and_then(|all| all.get("uid"))),
         version: text(preconditions.and_then(|all| all.get("resourceVersion"))),
         orphan,
-        dry_run: dry_run(in_body.map(|value| value.as_str().unwrap_or_default()))? || query.dry_run()?,
+        dry_run: dry_run(in_body.map(|value| value.as_str().unwrap_or_default()), "DeleteOptions")?
+            || dry_run(query.all("dryRun"), "DeleteOptions")?,
     })
 }

@@ -1,7 +1,8 @@
 //! What a refused request looks like: `Failure` is one `meta.k8s.io/v1 Status`, with the reasons and the message texts
 //! of kube-apiserver, because clients and scripts match on them.
 //!
-//! No text in here may quote a value out of an object: names, kinds, field paths and Secret types only.
+//! No text in here may quote a value out of a Secret or ConfigMap: names, kinds, field paths and Secret types only. Values
+//! of custom objects are quoted where their schema refuses them, as the real one does.
 
 use serde_json::{Map, Value, json};
 
@@ -93,6 +94,37 @@ impl FieldError {
     pub(crate) fn too_long(field: impl Into<String>, limit: usize) -> Self {
         let text = format!("Too long: may not be more than {limit} bytes");
         Self { field: field.into(), reason: "FieldValueTooLong", text }
+    }
+
+    /// A value of another type than the schema says; both are named.
+    pub(crate) fn wrong_type(field: impl Into<String>, found: &str, wanted: &str) -> Self {
+        let field = field.into();
+        let text = format!("Invalid value: {found:?}: {field} in body must be of type {wanted}: {found:?}");
+        Self { field, reason: "FieldValueTypeInvalid", text }
+    }
+
+    pub(crate) fn too_many(field: impl Into<String>, found: usize, limit: usize) -> Self {
+        let text = format!("Too many: {found}: must have at most {limit} items");
+        Self { field: field.into(), reason: "FieldValueTooMany", text }
+    }
+
+    pub(crate) fn duplicate(field: impl Into<String>, value: &Value) -> Self {
+        Self { field: field.into(), reason: "FieldValueDuplicate", text: format!("Duplicate value: {value}") }
+    }
+
+    /// A value that is not among those that a schema lists.
+    pub(crate) fn unsupported_value(field: impl Into<String>, value: &Value, allowed: &[Value]) -> Self {
+        let quoted = |value: &Value| value.as_str().map_or_else(|| format!("\"{value}\""), |text| format!("{text:?}"));
+        let allowed = allowed.iter().map(quoted).collect::<Vec<_>>().join(", ");
+        let text = format!("Unsupported value: {value}: supported values: {allowed}");
+        Self { field: field.into(), reason: "FieldValueNotSupported", text }
+    }
+
+    /// Takes `prefix` off the paths in the text, not off the field.
+    pub(crate) fn shorten(&mut self, prefix: &str) {
+        if let Some(short) = self.field.strip_prefix(prefix) {
+            self.text = self.text.replace(&format!("{} in body", self.field), &format!("{short} in body"));
+        }
     }
 
     pub(crate) fn unsupported(field: impl Into<String>, value: &str, allowed: &[&str]) -> Self {

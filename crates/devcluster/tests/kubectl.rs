@@ -251,12 +251,17 @@ spec:
   scope: Cluster
   names: { plural: widgets, kind: Widget, shortNames: [wd] }
   versions:
-  - { name: v1, served: true, storage: true, schema: { openAPIV3Schema: { type: object } } }
+  - { name: v1, served: true, storage: true, schema: { openAPIV3Schema: { type: object, properties: { size: { type: integer } } } } }
 ";
     session.ok(&["apply", "-f", &session.file("crd.yaml", definition)]);
     session.ok(&["wait", "--for=condition=established", "crd/widgets.example.com", "--timeout=10s"]);
     let widget = session.file("w.yaml", "apiVersion: example.com/v1\nkind: Widget\nmetadata: { name: w }\nsize: 1\n");
     session.ok(&["apply", "-f", &widget]);
+    let wrong =
+        session.file("wrong.yaml", "apiVersion: example.com/v1\nkind: Widget\nmetadata: { name: v }\nsiez: 1\n");
+    assert!(session.refused(&["apply", "-f", &wrong]).contains("strict decoding error: unknown field \"siez\""));
+    assert_eq!(session.ok(&["apply", "--validate=ignore", "-f", &wrong]), "widget.example.com/v created\n");
+    session.ok(&["delete", "wd", "v"]);
     assert_eq!(session.ok(&["get", "wd", "-o", "name"]), "widget.example.com/w\n");
     session.ok(&["delete", "crd", "widgets.example.com"]);
     assert!(session.refused(&["get", "widgets.example.com"]).contains("the server doesn't have a resource type"));

@@ -67,7 +67,7 @@ async fn a_value_is_nowhere_but_in_its_secret() {
     world.heal();
     let mut bad = seal(&handle, "d", &[("k", CANARY)]);
     bad["spec"]["encryptedData"]["n"] = json!(1);
-    world.post(SEALED, &bad).await;
+    world.plant(bad);
     world.until_reason("d", "Malformed").await;
     world.delete(&format!("{SECRETS}/a")).await;
     world.until_secret("a", "it is created again", |_| true).await;

@@ -123,7 +123,7 @@ async fn one_malformed_object_fails_alone() {
     let mut bad = seal(&handle, "bad", &[("good", "x")]);
     bad["spec"]["encryptedData"]["n"] = json!(5);
     bad["spec"]["encryptedData"]["o"] = json!({"a": 1});
-    world.post(SEALED, &bad).await;
+    world.plant(bad);
     world.post(SEALED, &seal(&handle, "fine", &[("k", "v")])).await;
     world.until_reason("fine", "Unsealed").await;
     let status = world.until_reason("bad", "Malformed").await;

@@ -23,14 +23,18 @@ const FIELDS: &[(&str, Kind)] = &[
 ];
 
 /// Checks the types, drops what no Lease has, and makes an empty specification where there is none.
-pub(crate) fn normalise(lease: &mut Object) -> Answer<()> {
-    lease.retain(|name, _| matches!(name.as_str(), "apiVersion" | "kind" | "metadata" | "spec"));
+pub(crate) fn normalise(lease: &mut Object, unknown: &mut Vec<String>) -> Answer<()> {
+    let known = |name: &str| matches!(name, "apiVersion" | "kind" | "metadata" | "spec");
+    unknown.extend(lease.keys().filter(|name| !known(name)).cloned());
+    lease.retain(|name, _| known(name));
     let spec = lease.entry("spec").or_insert_with(|| Value::Object(Map::new()));
     if spec.is_null() {
         *spec = Value::Object(Map::new());
     }
     let Value::Object(spec) = spec else { return Err(undecodable("wrong type of field spec")) };
-    spec.retain(|name, value| !value.is_null() && FIELDS.iter().any(|(known, _)| known == name));
+    let known = |name: &str| FIELDS.iter().any(|(known, _)| *known == name);
+    unknown.extend(spec.keys().filter(|name| !known(name)).map(|name| format!("spec.{name}")));
+    spec.retain(|name, value| !value.is_null() && known(name));
     for (name, kind) in FIELDS {
         let Some(value) = spec.get(*name) else { continue };
         let (fits, wanted) = match kind {

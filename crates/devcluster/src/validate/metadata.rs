@@ -26,8 +26,17 @@ const FIELDS: &[&str] = &[
     "uid",
 ];
 
-/// Brings `metadata` into shape: right types (else 400, as the real one's decoder answers), no unknown fields, no nulls.
-pub(crate) fn normalise(resource: &Resource, version: &str, object: &mut Object) -> Answer<()> {
+/// The fields of an owner reference.
+const OWNER_FIELDS: &[&str] = &["apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion"];
+
+/// Brings `metadata` into shape: right types (else 400, as the real one's decoder answers), no unknown fields (their paths
+/// are added to `unknown`), no nulls.
+pub(crate) fn normalise(
+    resource: &Resource,
+    version: &str,
+    object: &mut Object,
+    unknown: &mut Vec<String>,
+) -> Answer<()> {
     let undecodable = |field: &str, wanted: &str| {
         let kind = &resource.kind;
         Failure::bad_request(format!(
@@ -42,6 +51,8 @@ pub(crate) fn normalise(resource: &Resource, version: &str, object: &mut Object)
         Some(Value::Object(metadata)) => metadata,
         Some(_) => return Err(undecodable("", "an object")),
     };
+    let known = |name: &str| FIELDS.contains(&name) || matches!(name, "managedFields" | "selfLink");
+    unknown.extend(metadata.keys().filter(|name| !known(name)).map(|name| format!("metadata.{name}")));
     metadata.retain(|name, value| FIELDS.contains(&name.as_str()) && !value.is_null());
     for (name, value) in metadata.iter_mut() {
         match name.as_str() {
@@ -61,8 +72,17 @@ pub(crate) fn normalise(resource: &Resource, version: &str, object: &mut Object)
                 }
             }
             "ownerReferences" => {
-                if !value.as_array().is_some_and(|all| all.iter().all(Value::is_object)) {
+                let Some(owners) = value.as_array_mut() else {
                     return Err(undecodable(".ownerReferences", "a list of objects"));
+                };
+                for (index, owner) in owners.iter_mut().enumerate() {
+                    let Value::Object(owner) = owner else {
+                        return Err(undecodable(".ownerReferences", "a list of objects"));
+                    };
+                    let known = |name: &str| OWNER_FIELDS.contains(&name);
+                    let dropped = owner.keys().filter(|name| !known(name));
+                    unknown.extend(dropped.map(|name| format!("metadata.ownerReferences[{index}].{name}")));
+                    owner.retain(|name, _| known(name));
                 }
             }
             "generation" | "deletionGracePeriodSeconds" => {

@@ -21,8 +21,8 @@ const CONFIG_FIELDS: &[&str] = &["apiVersion", "kind", "metadata", "data", "bina
 
 /// Decodes a Secret as the real API server does: `stringData` goes into `data`, the type defaults to Opaque, base64 is
 /// checked and written canonically, unknown fields are dropped.
-pub(crate) fn normalise_secret(secret: &mut Object) -> Answer<()> {
-    secret.retain(|name, value| SECRET_FIELDS.contains(&name.as_str()) && !value.is_null());
+pub(crate) fn normalise_secret(secret: &mut Object, unknown: &mut Vec<String>) -> Answer<()> {
+    drop_unknown(secret, SECRET_FIELDS, unknown);
     let mut data = string_map("Secret", secret, "data")?;
     for (key, value) in &mut data {
         canonical_base64("Secret", key, value)?;
@@ -46,8 +46,8 @@ pub(crate) fn normalise_secret(secret: &mut Object) -> Answer<()> {
 }
 
 /// The same for a ConfigMap.
-pub(crate) fn normalise_config_map(config: &mut Object) -> Answer<()> {
-    config.retain(|name, value| CONFIG_FIELDS.contains(&name.as_str()) && !value.is_null());
+pub(crate) fn normalise_config_map(config: &mut Object, unknown: &mut Vec<String>) -> Answer<()> {
+    drop_unknown(config, CONFIG_FIELDS, unknown);
     for field in ["data", "binaryData"] {
         let mut data = string_map("ConfigMap", config, field)?;
         if field == "binaryData" {
@@ -173,6 +173,11 @@ fn docker(data: &Map<String, Value>, key: &str, errors: &mut Vec<FieldError>) {
     if serde_json::from_slice::<Map<String, Value>>(&bytes).is_err() {
         errors.push(FieldError::invalid_hidden(format!("data[{key}]"), "invalid character or structure in JSON input"));
     }
+}
+
+fn drop_unknown(object: &mut Object, known: &[&str], unknown: &mut Vec<String>) {
+    unknown.extend(object.keys().filter(|name| !known.contains(&name.as_str())).cloned());
+    object.retain(|name, value| known.contains(&name.as_str()) && !value.is_null());
 }
 
 /// Takes the map of strings at `field` out; null values are empty strings, as in Go.

@@ -1,5 +1,7 @@
 //! Bodies: reading a request's within a limit, and the one concrete type of every response's.
 
+mod json;
+
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -12,8 +14,10 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 
-use crate::object::{Object, Stored, View, append_json};
+use crate::object::{Stored, View, append_json};
 use crate::status::{Answer, Failure};
+
+pub(crate) use json::object;
 
 /// The largest request body, as in the real API server.
 pub(crate) const MAX_BODY: usize = 3 << 20;
@@ -44,22 +48,6 @@ pub(crate) async fn read<B: Body<Data = Bytes>>(body: B) -> Answer<Bytes> {
     whole.extend_from_slice(&first);
     whole.extend_from_slice(&rest);
     Ok(whole.freeze())
-}
-
-/// Decodes JSON; errors name the place, never the content.
-pub(crate) fn json(body: &[u8]) -> Answer<Value> {
-    serde_json::from_slice(body).map_err(|error| {
-        let what = if error.is_eof() { "ends too early" } else { "is not valid" };
-        Failure::bad_request(format!("the JSON of the body {what} at line {}, column {}", error.line(), error.column()))
-    })
-}
-
-/// Decodes a JSON object.
-pub(crate) fn object(body: &[u8]) -> Answer<Object> {
-    match json(body)? {
-        Value::Object(object) => Ok(object),
-        _ => Err(Failure::bad_request("the body must be a JSON object")),
-    }
 }
 
 /// The body of a response.
