@@ -103,7 +103,18 @@ pub(crate) async fn send(
     path: &str,
     body: Option<Bytes>,
 ) -> Result<Zeroizing<Vec<u8>>, ApiFailure> {
-    let mut request = Request::builder().method(method).uri(path).header(header::ACCEPT, "application/json");
+    send_accepting(client, method, path, "application/json", body).await
+}
+
+/// [`send`], with the kind of answer that is wanted.
+pub(crate) async fn send_accepting(
+    client: &kube::Client,
+    method: Method,
+    path: &str,
+    accept: &str,
+    body: Option<Bytes>,
+) -> Result<Zeroizing<Vec<u8>>, ApiFailure> {
+    let mut request = Request::builder().method(method).uri(path).header(header::ACCEPT, accept);
     if body.is_some() {
         request = request.header(header::CONTENT_TYPE, "application/json");
     }

@@ -66,6 +66,16 @@ pub(crate) async fn read(client: &kube::Client, key: &ObjectKey) -> Result<Optio
     }
 }
 
+/// Who the Secret is now, without its values; none if there is none.
+pub(crate) async fn look(client: &kube::Client, key: &ObjectKey) -> Result<Option<SecretRef>, ApiFailure> {
+    const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+    match api::send_accepting(client, Method::GET, &secret_path(key), METADATA, None).await {
+        Ok(body) => Written::from_body(&body).map(|(_, secret)| Some(secret)).ok_or_else(unreadable),
+        Err(failure) if failure.code() == Some(404) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// The SealedSecret as it is now; none if there is none.
 pub(crate) async fn read_sealed(client: &kube::Client, key: &ObjectKey) -> Result<Option<Observed>, ApiFailure> {
     match api::send(client, Method::GET, &sealed_path(key), None).await {

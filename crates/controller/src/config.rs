@@ -9,8 +9,10 @@ use bulla_core::sealed::KeySize;
 use crate::Error;
 
 mod http;
+mod reach;
 
 pub use http::HttpConfig;
+pub use reach::{LeaderElection, Objects, Reach, Replicas, RequestLimit};
 
 /// Settings of the controller. `Config::default()` behaves as upstream's controller without flags (sealed-secrets 10.1),
 /// except that it works on many objects at a time.
@@ -42,6 +44,10 @@ pub struct Config {
     pub skip_recreate: bool,
     /// What callers of the HTTP endpoints may ask for.
     pub http: HttpConfig,
+    /// Whether metrics that name objects are left out.
+    pub metrics_omit_secret_labels: bool,
+    /// Which objects, as one of how many replicas, at which pace.
+    pub reach: Reach,
 }
 
 impl Default for Config {
@@ -60,6 +66,8 @@ impl Default for Config {
             update_status: true,
             skip_recreate: false,
             http: HttpConfig::default(),
+            metrics_omit_secret_labels: false,
+            reach: Reach::default(),
         }
     }
 }
@@ -76,7 +84,7 @@ impl Config {
         if self.namespace.is_empty() {
             return Err(Error::NoNamespace);
         }
-        Ok(())
+        self.reach.replicas.check()
     }
 }
 

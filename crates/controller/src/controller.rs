@@ -176,10 +176,7 @@ impl Handle {
             async move { engine.keys.follow().await }
         });
         self.until_stopped(engine::follow_keys(Arc::clone(engine)));
-        self.until_stopped(watch::sealed_secrets(Arc::clone(engine)));
-        if !engine.config.skip_recreate {
-            self.until_stopped(watch::secrets(Arc::clone(engine)));
-        }
+        self.until_stopped(watch::follow(Arc::clone(engine)));
     }
 
     /// Watching can be dropped at any time; work on an object is finished.

@@ -19,6 +19,8 @@ pub(crate) enum Trouble {
     Forbidden(String),
     /// The API server does not know the resource.
     NoSuchResource,
+    /// The API server cannot make sense of the question.
+    Misunderstood(String),
     /// The API server asks for patience.
     Throttled(Option<Duration>),
     /// A watch has to start anew; nothing is wrong.
@@ -60,6 +62,7 @@ impl Trouble {
     fn of_status(code: u16, message: &str, retry_after: Option<Duration>) -> Self {
         let message = crate::report::conditions::shortened(message, 1024);
         match code {
+            400 => Self::Misunderstood(message),
             401 => Self::Unauthorized,
             403 => Self::Forbidden(message),
             404 => Self::NoSuchResource,
@@ -93,6 +96,7 @@ impl Trouble {
                 "install the definition: kubectl apply -f deploy/crd/sealedsecret.yaml".to_owned()
             }
             Self::NoSuchResource => format!("the API server does not serve {resource}: is this a Kubernetes cluster?"),
+            Self::Misunderstood(_) => "check --label-selector, if it is given".to_owned(),
             Self::Throttled(_) | Self::Expired | Self::Other(_) => "nothing to do: it is tried again".to_owned(),
         }
     }
@@ -103,7 +107,7 @@ impl fmt::Display for Trouble {
         match self {
             Self::Unreachable(words) => write!(f, "the API server cannot be reached: {words}"),
             Self::Unauthorized => f.write_str("the API server does not accept the credentials"),
-            Self::Forbidden(words) | Self::Other(words) => f.write_str(words),
+            Self::Forbidden(words) | Self::Misunderstood(words) | Self::Other(words) => f.write_str(words),
             Self::NoSuchResource => f.write_str("the API server does not know the resource"),
             Self::Throttled(_) => f.write_str("the API server asks for patience"),
             Self::Expired => f.write_str("the watch has to start anew"),
@@ -159,6 +163,7 @@ mod tests {
     #[test]
     fn every_trouble_names_its_cure() {
         for (code, resource, expected) in [
+            (400, "secrets", "--label-selector"),
             (401, "secrets", "renew the kubeconfig"),
             (403, "secrets", "get, list and watch on secrets"),
             (404, "sealedsecrets.bitnami.com", "kubectl apply -f deploy/crd/sealedsecret.yaml"),

@@ -10,7 +10,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::Config;
-use crate::index::{Index, Woken};
+use crate::api::ApiFailure;
+use crate::apply;
+use crate::index::{Index, Live, Woken};
 use crate::keys::registry::KeyRegistry;
 use crate::metrics::{Metrics, Now};
 use crate::object::ObjectKey;
@@ -37,7 +39,10 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn new(client: kube::Client, config: Config, pool: Arc<RsaPool>) -> Self {
+        let sets = watch_sets(&config);
+        let selects = !config.reach.objects.label_selector.trim().is_empty();
         Self {
+            index: Mutex::new(Index::new(sets.iter().map(String::as_str), selects)),
             keys: KeyRegistry::new(client.clone(), config.clone(), Arc::clone(&pool)),
             client,
             config,
@@ -46,7 +51,6 @@ impl Engine {
             metrics: Metrics::new(),
             events_refused: AtomicBool::new(false),
             callers_operations: AtomicU64::new(0),
-            index: Mutex::default(),
             memories: Mutex::default(),
             ready: watch::channel(false).0,
         }
@@ -55,6 +59,32 @@ impl Engine {
     /// The state of the world. Held for a statement, never across an await.
     pub(crate) fn index(&self) -> MutexGuard<'_, Index> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The sets of watches by namespace; the whole cluster is one with an empty name.
+    pub(crate) fn watch_sets(&self) -> Vec<String> {
+        watch_sets(&self.config)
+    }
+
+    /// Whether the watches show objects of some labels only.
+    pub(crate) fn selects(&self) -> bool {
+        !self.config.reach.objects.label_selector.trim().is_empty()
+    }
+
+    /// Whether the others go on when the objects of `set` may not be read. Without its own namespace there are no keys, and
+    /// without the one watch of the cluster there is nothing.
+    pub(crate) fn can_do_without(&self, set: &str) -> bool {
+        !set.is_empty() && set != self.config.namespace
+    }
+
+    /// The Secret of that name, as far as the watches tell; where they show some Secrets only, the API server is asked
+    /// for its metadata.
+    pub(crate) async fn live(&self, key: &ObjectKey) -> Result<Live, ApiFailure> {
+        let known = self.index().secret(key);
+        if known != Live::Unknown || !self.selects() || self.config.skip_recreate {
+            return Ok(known);
+        }
+        Ok(apply::look(&self.client, key).await?.map_or(Live::Absent, Live::Present))
     }
 
     /// Takes what is remembered of an object; its worker gives it back.
@@ -117,6 +147,13 @@ impl Engine {
     /// Counts operations that a caller of an endpoint has cost.
     pub(crate) fn note_operations(&self, count: u64) {
         self.callers_operations.fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+fn watch_sets(config: &Config) -> Vec<String> {
+    match config.reach.objects.namespaces(&config.namespace) {
+        Some(namespaces) => namespaces.into_iter().collect(),
+        None => vec![String::new()],
     }
 }
 

@@ -33,6 +33,12 @@ pub enum Error {
     /// No namespace was given.
     #[error("keep sealing keys: the controller's namespace is empty")]
     NoNamespace,
+    /// Replicas cannot agree with these settings.
+    #[error("share the work with other replicas: {reason}")]
+    Replicas {
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// Threads could not be started, or signals not be received.
     #[error("start the controller: {0}")]
     Runtime(#[source] io::Error),

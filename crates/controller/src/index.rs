@@ -3,6 +3,8 @@
 //! SealedSecrets are held whole, as far as opening them needs it; Secrets as three short texts each, never their values. Events
 //! may come twice, late, or not at all (a watch that starts again lists everything anew, and what is missing in the list
 //! was deleted); our own writes are noted as soon as they are answered, so that their echo wakes nobody.
+//!
+//! There is one set of watches for the whole cluster, or one for each namespace; each has its own lists.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use crate::report::status::SealedStatus;
 /// What the watch of Secrets says about one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Live {
-    /// Secrets are not watched.
+    /// Secrets are not watched, or not all of them.
     Unknown,
     /// There is none.
     Absent,
@@ -25,14 +27,24 @@ pub(crate) enum Live {
 }
 
 /// The state of the world.
-#[derive(Default)]
 pub(crate) struct Index {
     sealed: HashMap<ObjectKey, Arc<Observed>>,
     secrets: HashMap<ObjectKey, SecretRef>,
     /// The uid of the last Secret of an object that was deleted: the answer to our write of it may come after that.
     gone: HashMap<ObjectKey, Box<str>>,
-    sealed_list: Listing,
-    secrets_list: Listing,
+    /// The sets of watches by namespace; the whole cluster is the empty one.
+    sets: HashMap<Arc<str>, WatchSet>,
+    /// The watches see only some of the Secrets, so that one that they do not show may be there.
+    filtered: bool,
+}
+
+/// The watches of one namespace, or of the whole cluster.
+#[derive(Default)]
+struct WatchSet {
+    sealed: Listing,
+    secrets: Listing,
+    /// Its objects may not be read: nobody waits for it.
+    excused: bool,
 }
 
 /// How far a list has come.
@@ -48,19 +60,36 @@ struct Listing {
 pub(crate) type Woken = Vec<(ObjectKey, Wake)>;
 
 impl Index {
-    /// A SealedSecret event.
-    pub(crate) fn sealed_event(&mut self, event: Event<SealedObject>) -> Woken {
+    /// An index that is fed by these sets of watches. `filtered`: they see only some of the Secrets.
+    pub(crate) fn new<'a>(sets: impl IntoIterator<Item = &'a str>, filtered: bool) -> Self {
+        Self {
+            sealed: HashMap::new(),
+            secrets: HashMap::new(),
+            gone: HashMap::new(),
+            sets: sets.into_iter().map(|set| (Arc::from(set), WatchSet::default())).collect(),
+            filtered,
+        }
+    }
+
+    /// The set of watches that tells of `key`.
+    fn set_of(&self, key: &ObjectKey) -> Option<&WatchSet> {
+        self.sets.get("").or_else(|| self.sets.get(&key.namespace))
+    }
+
+    /// A SealedSecret event of the set `set`.
+    pub(crate) fn sealed_event(&mut self, set: &str, event: Event<SealedObject>) -> Woken {
         let mut woken = Woken::new();
+        let Some(list) = self.sets.get_mut(set).map(|set| &mut set.sealed) else { return woken };
         match event {
-            Event::Init => self.sealed_list.begin(),
+            Event::Init => list.begin(),
             Event::InitApply(object) => {
                 if let Some(observed) = object.observed {
-                    self.sealed_list.saw(&observed.key);
+                    list.saw(&observed.key);
                     self.see_sealed(observed, &mut woken);
                 }
             }
             Event::InitDone => {
-                for key in self.sealed_list.missing(self.sealed.keys()) {
+                for key in list.missing(set, self.sealed.keys()) {
                     self.sealed.remove(&key);
                     self.gone.remove(&key);
                     woken.push((key, Wake::Mended));
@@ -101,19 +130,20 @@ impl Index {
         self.sealed.insert(observed.key.clone(), observed);
     }
 
-    /// An event of the metadata of a Secret.
-    pub(crate) fn secret_event(&mut self, event: Event<SecretMetadata>) -> Woken {
+    /// An event of the metadata of a Secret in the set `set`.
+    pub(crate) fn secret_event(&mut self, set: &str, event: Event<SecretMetadata>) -> Woken {
         let mut woken = Woken::new();
+        let Some(list) = self.sets.get_mut(set).map(|set| &mut set.secrets) else { return woken };
         match event {
-            Event::Init => self.secrets_list.begin(),
+            Event::Init => list.begin(),
             Event::InitApply(object) => {
                 if let Some(key) = object.key {
-                    self.secrets_list.saw(&key);
+                    list.saw(&key);
                     self.see_secret(key, object.secret, &mut woken);
                 }
             }
             Event::InitDone => {
-                for key in self.secrets_list.missing(self.secrets.keys()) {
+                for key in list.missing(set, self.secrets.keys()) {
                     self.lose_secret(key, &mut woken);
                 }
             }
@@ -174,7 +204,7 @@ impl Index {
     pub(crate) fn secret(&self, key: &ObjectKey) -> Live {
         match self.secrets.get(key) {
             Some(secret) => Live::Present(secret.clone()),
-            None if self.secrets_list.complete => Live::Absent,
+            None if !self.filtered && self.set_of(key).is_some_and(|set| set.secrets.complete) => Live::Absent,
             None => Live::Unknown,
         }
     }
@@ -184,8 +214,13 @@ impl Index {
         let newer =
             self.secrets.get(key).is_some_and(|known| is_older(&secret.resource_version, &known.resource_version));
         let gone = self.gone.get(key).is_some_and(|uid| *uid == secret.uid);
-        // Without a watch nobody would correct what is noted.
-        if self.secrets_list.complete && !newer && !gone {
+        // Without a watch nobody would correct what is noted; a filtered one shows by itself what it follows.
+        let watched = if self.filtered {
+            self.secrets.contains_key(key)
+        } else {
+            self.set_of(key).is_some_and(|set| set.secrets.complete)
+        };
+        if watched && !newer && !gone {
             self.secrets.insert(key.clone(), secret.clone());
         }
     }
@@ -202,9 +237,17 @@ impl Index {
         }
     }
 
-    /// Whether both lists have been complete once.
+    /// The objects of the set may not be read: it is not waited for any longer.
+    pub(crate) fn excuse(&mut self, set: &str) {
+        if let Some(set) = self.sets.get_mut(set) {
+            set.excused = true;
+        }
+    }
+
+    /// Whether both lists of every set have been complete once, but for those that are excused.
     pub(crate) fn is_complete(&self, watches_secrets: bool) -> bool {
-        self.sealed_list.complete && (self.secrets_list.complete || !watches_secrets)
+        let complete = |set: &WatchSet| set.sealed.complete && (set.secrets.complete || !watches_secrets);
+        self.sets.values().all(|set| set.excused || complete(set))
     }
 
     /// Every SealedSecret, in no order.
@@ -225,11 +268,12 @@ impl Listing {
         }
     }
 
-    /// What the complete list did not name.
-    fn missing<'a>(&mut self, known: impl Iterator<Item = &'a ObjectKey>) -> Vec<ObjectKey> {
+    /// What the complete list of `set` did not name.
+    fn missing<'a>(&mut self, set: &str, known: impl Iterator<Item = &'a ObjectKey>) -> Vec<ObjectKey> {
         self.complete = true;
         let Some(seen) = self.seen.take() else { return Vec::new() };
-        known.filter(|key| !seen.contains(key)).cloned().collect()
+        let listed = |key: &&ObjectKey| set.is_empty() || *key.namespace == *set;
+        known.filter(listed).filter(|key| !seen.contains(key)).cloned().collect()
     }
 }
 

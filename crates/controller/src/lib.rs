@@ -37,7 +37,7 @@ mod rsa_pool;
 mod watch;
 mod write;
 
-pub use config::{Config, HttpConfig, parse_listen_address};
+pub use config::{Config, HttpConfig, LeaderElection, Objects, Reach, Replicas, RequestLimit, parse_listen_address};
 pub use controller::{Addresses, Controller, Handle};
 pub use error::Error;
 pub use report::reason::reasons;

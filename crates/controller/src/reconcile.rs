@@ -89,9 +89,16 @@ pub(crate) async fn reconcile(engine: &Engine, key: &ObjectKey) -> Verdict {
 }
 
 async fn work(engine: &Engine, object: &Observed, memory: &mut Memory) -> Verdict {
-    let live = engine.index().secret(&object.key);
     let record = memory.applied.clone().or_else(|| Applied::read(&object.status));
     let known = memory.applied.is_some();
+    let live = match engine.live(&object.key).await {
+        Ok(live) => live,
+        Err(failure) => {
+            let transient = failure.is_transient();
+            let tried = failed_try(failed_write(object, &failure, record.is_some()), verdict_of(&failure), transient);
+            return tell(engine, object, tried, memory).await;
+        }
+    };
     if let Some(record) = record.as_ref().filter(|record| is_settled(engine, object, &live, record, known)) {
         engine.metrics.condition(object, true);
         if !known {
@@ -108,6 +115,11 @@ async fn work(engine: &Engine, object: &Observed, memory: &mut Memory) -> Verdic
         return Verdict::Settled;
     }
     let tried = attempt(engine, object, &live, record.as_ref(), memory).await;
+    tell(engine, object, tried, memory).await
+}
+
+/// Counts, reports, and says when to come back.
+async fn tell(engine: &Engine, object: &Observed, tried: Tried, memory: &mut Memory) -> Verdict {
     if let Outcome::Failed(failed) = &tried.outcome {
         if let Some(step) = failed.reason.step() {
             engine.metrics.failed(step, &object.key.namespace);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bulla_controller::HttpConfig;
 use clap::Args as ClapArgs;
 
-use super::serve_args::go_duration;
+use super::go_values::duration;
 
 /// Limits of the HTTP endpoints.
 #[derive(Debug, ClapArgs)]
@@ -17,10 +17,10 @@ pub(crate) struct HttpArgs {
     #[arg(long, value_name = "COUNT", default_value = "2", value_parser = clap::value_parser!(u32).range(0..=1_000_000), env = "SEALED_SECRETS_RATE_LIMIT_BURST", hide_env_values = true)]
     rate_limit_burst: u32,
     /// Time for the body of a request; its headers get the same, and 30s at most
-    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = go_duration, env = "SEALED_SECRETS_READ_TIMEOUT", hide_env_values = true)]
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration, env = "SEALED_SECRETS_READ_TIMEOUT", hide_env_values = true)]
     read_timeout: Duration,
     /// Time for an answer, and for a client to read on
-    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = go_duration, env = "SEALED_SECRETS_WRITE_TIMEOUT", hide_env_values = true)]
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration, env = "SEALED_SECRETS_WRITE_TIMEOUT", hide_env_values = true)]
     write_timeout: Duration,
 }
 

@@ -1,8 +1,10 @@
 //! bulla's own command line: raw flags, resolved once into the options of a command, then run.
 
 mod args;
+mod go_values;
 mod help;
 mod http_args;
+mod reach_args;
 mod serve_args;
 
 use std::ffi::OsString;

@@ -2,7 +2,6 @@
 //!
 //! The controller takes the stock controller's flags and environment variables (sealed-secrets 10.1). Those that are not there yet
 //! are accepted, so that the stock manifests and chart start with only the image changed; the log names each one that was given.
-//! A flag that would narrow what the controller touches is refused instead: ignoring it would do more than was asked for.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,7 +12,9 @@ use bulla_core::sealed::KeySize;
 use clap::{ArgAction, Args as ClapArgs};
 
 use super::args::ClusterArgs;
-use crate::report::{Code, Report, Result};
+use super::go_values;
+use super::reach_args::ReachArgs;
+use crate::report::Result;
 use crate::serve::logs::{self, LogFormat, Logs};
 use crate::serve::{controller, devcluster};
 
@@ -67,7 +68,7 @@ pub(crate) struct ControllerArgs {
     #[arg(long, value_name = "BITS", default_value = "4096", value_parser = key_size, env = "SEALED_SECRETS_KEY_SIZE", hide_env_values = true)]
     key_size: KeySize,
     /// Validity of new sealing certificates
-    #[arg(long, value_name = "DURATION", default_value = "87600h", value_parser = go_duration, env = "SEALED_SECRETS_KEY_TTL", hide_env_values = true)]
+    #[arg(long, value_name = "DURATION", default_value = "87600h", value_parser = go_values::duration, env = "SEALED_SECRETS_KEY_TTL", hide_env_values = true)]
     key_ttl: Duration,
     /// Prefix of the names of key Secrets
     #[arg(
@@ -88,13 +89,13 @@ pub(crate) struct ControllerArgs {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=512))]
     rsa_threads: Option<u16>,
     /// Read the deprecated field spec.data
-    #[arg(long, value_name = "BOOL", default_value = "true", value_parser = clap::builder::BoolishValueParser::new(), hide_possible_values = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, env = "SEALED_SECRETS_ACCEPT_DEPRECATED_V1_DATA", hide_env_values = true)]
+    #[arg(long, value_name = "BOOL", default_value = "true", value_parser = go_values::boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, env = "SEALED_SECRETS_ACCEPT_DEPRECATED_V1_DATA", hide_env_values = true)]
     accept_deprecated_v1_data: bool,
     /// Write the status of SealedSecrets
-    #[arg(long, value_name = "BOOL", default_value = "true", value_parser = clap::builder::BoolishValueParser::new(), hide_possible_values = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, env = "SEALED_SECRETS_UPDATE_STATUS", hide_env_values = true)]
+    #[arg(long, value_name = "BOOL", default_value = "true", value_parser = go_values::boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, env = "SEALED_SECRETS_UPDATE_STATUS", hide_env_values = true)]
     update_status: bool,
     /// Do not restore Secrets that were deleted or edited
-    #[arg(long, value_name = "BOOL", default_value = "false", value_parser = clap::builder::BoolishValueParser::new(), hide_possible_values = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, env = "SEALED_SECRETS_SKIP_RECREATE", hide_env_values = true)]
+    #[arg(long, value_name = "BOOL", default_value = "false", value_parser = go_values::boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, env = "SEALED_SECRETS_SKIP_RECREATE", hide_env_values = true)]
     skip_recreate: bool,
     /// Form of the log
     #[arg(
@@ -110,8 +111,13 @@ pub(crate) struct ControllerArgs {
     #[arg(long, value_name = "LEVEL", default_value = "INFO", value_parser = logs::level, env = "SEALED_SECRETS_LOG_LEVEL", hide_env_values = true)]
     log_level: tracing::Level,
     /// INFO and below to standard output [default: true under the name controller, else false]
-    #[arg(long, value_name = "BOOL", value_parser = clap::builder::BoolishValueParser::new(), hide_possible_values = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, env = "SEALED_SECRETS_LOG_INFO_STDOUT", hide_env_values = true)]
+    #[arg(long, value_name = "BOOL", value_parser = go_values::boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, env = "SEALED_SECRETS_LOG_INFO_STDOUT", hide_env_values = true)]
     log_info_stdout: Option<bool>,
+    /// Leave metrics out that name objects
+    #[arg(long, value_name = "BOOL", default_value = "false", value_parser = go_values::boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, env = "SEALED_SECRETS_METRICS_OMIT_SECRET_LABELS", hide_env_values = true)]
+    metrics_omit_secret_labels: bool,
+    #[command(flatten)]
+    reach: ReachArgs,
     #[command(flatten)]
     http: super::http_args::HttpArgs,
     #[command(flatten)]
@@ -131,11 +137,11 @@ macro_rules! stock_flags {
         }
 
         impl StockArgs {
-            /// The names of the flags that were given, with their values.
-            fn given(&self) -> Vec<(&'static str, &str)> {
-                [$((concat!("--", $long), self.$field.as_deref()),)*]
+            /// The names of the flags that were given.
+            fn given(&self) -> Vec<&'static str> {
+                [$((concat!("--", $long), self.$field.is_some()),)*]
                     .into_iter()
-                    .filter_map(|(name, value)| Some((name, value?)))
+                    .filter_map(|(name, given)| given.then_some(name))
                     .collect()
             }
         }
@@ -143,41 +149,21 @@ macro_rules! stock_flags {
 }
 
 stock_flags! {
-    all_namespaces = "all-namespaces", 0..=1;
-    additional_namespaces = "additional-namespaces", 1;
-    label_selector = "label-selector", 1;
     key_renew_period = "key-renew-period", 1;
     rotate_period = "rotate-period", 1;
     key_order_priority = "key-order-priority", 1;
     key_cutoff_time = "key-cutoff-time", 1;
-    metrics_omit_secret_labels = "metrics-omit-secret-labels", 0..=1;
     privatekey_annotations = "privatekey-annotations", 1;
     privatekey_labels = "privatekey-labels", 1;
     old_gc_behavior = "old-gc-behavior", 0..=1;
     watch_for_secrets = "watch-for-secrets", 0..=1;
-    max_unseal_retries = "max-unseal-retries", 1;
-    kubeclient_qps = "kubeclient-qps", 1;
-    kubeclient_burst = "kubeclient-burst", 1;
 }
 
 impl ControllerArgs {
     /// `stock`: run under the name `controller`, whose log goes to standard output.
     pub(crate) fn resolve(self, stock: bool) -> Result<controller::Options> {
-        let given = self.stock.given();
-        for (name, value) in &given {
-            let narrows = match *name {
-                "--label-selector" | "--additional-namespaces" => !value.is_empty(),
-                "--all-namespaces" => *value == "false",
-                _ => false,
-            };
-            if narrows {
-                return Err(Report::new(
-                    Code::ControllerSettings,
-                    format!("{name} is not there yet, and ignoring it would touch more than it allows"),
-                )
-                .hint("leave the flag away to serve all namespaces, or stay with the stock controller for now"));
-            }
-        }
+        let not_yet = self.stock.given().into_iter().map(|flag| (flag, "it is not there yet"));
+        let without_effect = not_yet.chain(self.reach.without_effect()).collect();
         let address = |text: &str| parse_listen_address(text).map_err(|error| controller::report(&error));
         let defaults = Config::default();
         let config = Config {
@@ -194,6 +180,8 @@ impl ControllerArgs {
             update_status: self.update_status,
             skip_recreate: self.skip_recreate,
             http: self.http.resolve(),
+            metrics_omit_secret_labels: self.metrics_omit_secret_labels,
+            reach: self.reach.resolve(),
         };
         Ok(controller::Options {
             choice: self.cluster.choice(),
@@ -203,7 +191,7 @@ impl ControllerArgs {
                 level: self.log_level,
                 info_to_stdout: self.log_info_stdout.unwrap_or(stock),
             },
-            without_effect: given.into_iter().map(|(name, _)| name).collect(),
+            without_effect,
         })
     }
 }
@@ -214,51 +202,9 @@ fn key_size(text: &str) -> std::result::Result<KeySize, String> {
         .and_then(|bits| KeySize::from_bits(bits).map_err(|error| error.to_string()))
 }
 
-/// Go's `time.ParseDuration`, without signs: `87600h`, `1h30m`, `1.5s`, `0`.
-pub(super) fn go_duration(text: &str) -> std::result::Result<Duration, String> {
-    const EXAMPLE: &str = "expected a duration such as 720h, 90m or 1h30m; there is no unit for days";
-    if text == "0" {
-        return Ok(Duration::ZERO);
-    }
-    let mut total = 0.0;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.').ok_or(EXAMPLE)?;
-        let number: f64 = rest[..digits].parse().map_err(|_| EXAMPLE)?;
-        rest = &rest[digits..];
-        let letters = rest.find(|letter: char| letter.is_ascii_digit() || letter == '.').unwrap_or(rest.len());
-        let unit = match &rest[..letters] {
-            "h" => 3600.0,
-            "m" => 60.0,
-            "s" => 1.0,
-            "ms" => 1e-3,
-            "us" | "µs" => 1e-6,
-            "ns" => 1e-9,
-            _ => return Err(EXAMPLE.to_owned()),
-        };
-        total += number * unit;
-        rest = &rest[letters..];
-    }
-    if text.is_empty() {
-        return Err(EXAMPLE.to_owned());
-    }
-    Duration::try_from_secs_f64(total).map_err(|_| "the duration is too long".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_are_gos() {
-        for (text, seconds) in [("87600h", 315_360_000.0), ("1h30m", 5400.0), ("1.5s", 1.5), ("0", 0.0), ("100ms", 0.1)]
-        {
-            assert_eq!(go_duration(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
-        }
-        for bad in ["", "30d", "h", "5", "-1h", "1h ", "1..5h", "99999999999999999999h"] {
-            assert!(go_duration(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn key_sizes_are_those_that_are_supported() {

@@ -15,15 +15,15 @@ pub(crate) struct Options {
     pub(crate) config: Config,
     /// The log.
     pub(crate) logs: Logs,
-    /// Flags of the stock controller that were given and have no effect here.
-    pub(crate) without_effect: Vec<&'static str>,
+    /// Flags of the stock controller that were given and have no effect here, and why.
+    pub(crate) without_effect: Vec<(&'static str, &'static str)>,
 }
 
 /// Runs until it is told to stop.
 pub(crate) fn run(options: Options) -> Result<()> {
     options.logs.start();
-    for flag in &options.without_effect {
-        tracing::warn!(flag, "this flag of the stock controller has no effect yet");
+    for (flag, why) in &options.without_effect {
+        tracing::warn!(flag, why, "this flag of the stock controller has no effect");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -45,7 +45,7 @@ pub(crate) fn report(error: &bulla_controller::Error) -> Report {
             Report::new(Code::PortTaken, format!("listen on {address}: {}", os_error(source)))
                 .hint(format!("stop what listens there (ss -ltnp), or choose another address: --{flag} ADDRESS"))
         }
-        Error::ListenAddress { .. } | Error::KeyPrefix { .. } | Error::NoNamespace => {
+        Error::ListenAddress { .. } | Error::KeyPrefix { .. } | Error::NoNamespace | Error::Replicas { .. } => {
             Report::new(Code::ControllerSettings, error.to_string()).hint("see: bulla controller --help")
         }
         Error::Client(source) => Report::new(Code::Kubeconfig, format!("build a client: {}", chain(source)))

@@ -37,14 +37,14 @@ fn merge(into: &mut Value, from: &Value) {
 
 /// An index that has seen the object `a` and no Secret.
 fn started() -> Index {
-    let mut index = Index::default();
+    let mut index = Index::new([""], false);
     assert_eq!(index.secret(&key("a")), Live::Unknown);
-    index.sealed_event(Event::Init);
-    assert_eq!(index.sealed_event(Event::InitApply(sealed("a", 1, json!({})))), [(key("a"), Wake::Mended)]);
-    assert!(index.sealed_event(Event::InitDone).is_empty());
+    index.sealed_event("", Event::Init);
+    assert_eq!(index.sealed_event("", Event::InitApply(sealed("a", 1, json!({})))), [(key("a"), Wake::Mended)]);
+    assert!(index.sealed_event("", Event::InitDone).is_empty());
     assert!(index.is_complete(false) && !index.is_complete(true));
-    index.secret_event(Event::Init);
-    index.secret_event(Event::InitDone);
+    index.secret_event("", Event::Init);
+    index.secret_event("", Event::InitDone);
     assert!(index.is_complete(true));
     assert_eq!(index.secret(&key("a")), Live::Absent);
     index
@@ -64,9 +64,51 @@ fn an_object_is_woken_when_it_asks_for_something_else() {
         (json!({"status": {"observedGeneration": 1}}), Some(Wake::Touched)),
     ] {
         let mut index = started();
-        let woken = index.sealed_event(Event::Apply(sealed("a", 2, change.clone())));
+        let woken = index.sealed_event("", Event::Apply(sealed("a", 2, change.clone())));
         assert_eq!(woken.first().map(|(_, wake)| *wake), expected, "{change}");
     }
+}
+
+#[test]
+fn each_namespace_has_its_own_lists() {
+    let of = |namespace: &str, name: &str| sealed(name, 1, json!({"metadata": {"namespace": namespace}}));
+    let mut index = Index::new(["ns", "other"], false);
+    for set in ["ns", "other"] {
+        index.sealed_event(set, Event::Init);
+        index.sealed_event(set, Event::InitApply(of(set, "a")));
+        index.sealed_event(set, Event::InitDone);
+    }
+    assert!(index.is_complete(false) && !index.is_complete(true));
+    index.secret_event("ns", Event::Init);
+    index.secret_event("ns", Event::InitDone);
+    assert_eq!(index.secret(&key("a")), Live::Absent);
+    assert_eq!(index.secret(&ObjectKey::new("other", "a")), Live::Unknown, "that list is not complete");
+    assert!(!index.is_complete(true));
+    index.excuse("other");
+    assert!(index.is_complete(true), "nobody waits for a namespace that may not be read");
+    assert_eq!(index.secret(&ObjectKey::new("other", "a")), Live::Unknown);
+
+    index.sealed_event("other", Event::Init);
+    assert_eq!(index.sealed_event("other", Event::InitDone), [(ObjectKey::new("other", "a"), Wake::Mended)]);
+    assert!(index.sealed(&key("a")).is_some(), "the list of one namespace says nothing about another");
+}
+
+#[test]
+fn a_filtered_watch_never_says_that_a_secret_is_absent() {
+    let mut index = Index::new([""], true);
+    index.sealed_event("", Event::Init);
+    index.sealed_event("", Event::InitApply(sealed("a", 1, json!({}))));
+    index.sealed_event("", Event::InitDone);
+    index.secret_event("", Event::Init);
+    index.secret_event("", Event::InitDone);
+    assert!(index.is_complete(true));
+    assert_eq!(index.secret(&key("a")), Live::Unknown);
+    index.note_secret(&key("a"), &secret("a", "x", 5, Some("s")).secret);
+    assert_eq!(index.secret(&key("a")), Live::Unknown, "its edits would not be seen");
+    index.secret_event("", Event::Apply(secret("a", "x", 5, Some("s"))));
+    assert!(matches!(index.secret(&key("a")), Live::Present(_)));
+    assert_eq!(index.secret_event("", Event::Delete(secret("a", "x", 6, Some("s")))), [(key("a"), Wake::Mended)]);
+    assert_eq!(index.secret(&key("a")), Live::Unknown, "deleted, or no longer selected");
 }
 
 #[test]
@@ -74,12 +116,12 @@ fn the_echo_of_our_own_writes_wakes_nobody() {
     let mut index = started();
     let written = secret("a", "x", 5, Some("s"));
     index.note_secret(&key("a"), &written.secret);
-    assert!(index.secret_event(Event::Apply(written)).is_empty());
+    assert!(index.secret_event("", Event::Apply(written)).is_empty());
 
     let changed = sealed("a", 6, json!({"status": {"observedGeneration": 1}}));
     let status = changed.observed.as_ref().unwrap().status.clone();
     index.note_status(&key("a"), "s", "6", &status);
-    assert!(index.sealed_event(Event::Apply(changed)).is_empty());
+    assert!(index.sealed_event("", Event::Apply(changed)).is_empty());
     index.note_status(&key("a"), "another object", "7", &SealedStatus::default());
     assert_eq!(index.sealed(&key("a")).unwrap().status, status);
 }
@@ -87,32 +129,32 @@ fn the_echo_of_our_own_writes_wakes_nobody() {
 #[test]
 fn an_edited_secret_touches_its_object_and_a_changed_owner_may_mend_it() {
     let mut index = started();
-    assert_eq!(index.secret_event(Event::Apply(secret("a", "x", 2, None))), [(key("a"), Wake::Touched)]);
-    assert_eq!(index.secret_event(Event::Apply(secret("a", "x", 3, None))), [(key("a"), Wake::Touched)]);
-    assert_eq!(index.secret_event(Event::Apply(secret("a", "x", 4, Some("s")))), [(key("a"), Wake::Mended)]);
-    assert!(index.secret_event(Event::Apply(secret("unrelated", "y", 5, None))).is_empty());
+    assert_eq!(index.secret_event("", Event::Apply(secret("a", "x", 2, None))), [(key("a"), Wake::Touched)]);
+    assert_eq!(index.secret_event("", Event::Apply(secret("a", "x", 3, None))), [(key("a"), Wake::Touched)]);
+    assert_eq!(index.secret_event("", Event::Apply(secret("a", "x", 4, Some("s")))), [(key("a"), Wake::Mended)]);
+    assert!(index.secret_event("", Event::Apply(secret("unrelated", "y", 5, None))).is_empty());
 }
 
 #[test]
 fn an_annotation_that_lets_a_secret_be_taken_over_may_mend_its_object() {
     for annotation in ["sealedsecrets.bitnami.com/managed", "sealedsecrets.bitnami.com/patch"] {
         let mut index = started();
-        index.secret_event(Event::Apply(secret("a", "x", 2, None)));
+        index.secret_event("", Event::Apply(secret("a", "x", 2, None)));
         let annotated: SecretMetadata = serde_json::from_value(json!({
             "metadata": {"namespace": "ns", "name": "a", "uid": "x", "resourceVersion": "3", "annotations": {annotation: "true"}},
         }))
         .unwrap();
-        assert_eq!(index.secret_event(Event::Apply(annotated)), [(key("a"), Wake::Mended)], "{annotation}");
+        assert_eq!(index.secret_event("", Event::Apply(annotated)), [(key("a"), Wake::Mended)], "{annotation}");
         let withdrawn = secret("a", "x", 4, None);
-        assert_eq!(index.secret_event(Event::Apply(withdrawn)), [(key("a"), Wake::Mended)], "{annotation}");
+        assert_eq!(index.secret_event("", Event::Apply(withdrawn)), [(key("a"), Wake::Mended)], "{annotation}");
     }
 }
 
 #[test]
 fn any_deleted_secret_of_its_name_wakes_an_object() {
     let mut index = started();
-    index.secret_event(Event::Apply(secret("a", "blocker", 2, None)));
-    assert_eq!(index.secret_event(Event::Delete(secret("a", "blocker", 3, None))), [(key("a"), Wake::Mended)]);
+    index.secret_event("", Event::Apply(secret("a", "blocker", 2, None)));
+    assert_eq!(index.secret_event("", Event::Delete(secret("a", "blocker", 3, None))), [(key("a"), Wake::Mended)]);
     assert_eq!(index.secret(&key("a")), Live::Absent);
 }
 
@@ -120,8 +162,8 @@ fn any_deleted_secret_of_its_name_wakes_an_object() {
 fn late_events_about_an_earlier_secret_are_passed_over() {
     let mut index = started();
     index.note_secret(&key("a"), &secret("a", "new", 10, Some("s")).secret);
-    assert!(index.secret_event(Event::Apply(secret("a", "old", 7, None))).is_empty());
-    assert!(index.secret_event(Event::Delete(secret("a", "old", 9, None))).is_empty());
+    assert!(index.secret_event("", Event::Apply(secret("a", "old", 7, None))).is_empty());
+    assert!(index.secret_event("", Event::Delete(secret("a", "old", 9, None))).is_empty());
     assert!(matches!(index.secret(&key("a")), Live::Present(secret) if &*secret.uid == "new"));
     // Read before the watch told of something newer.
     index.note_secret(&key("a"), &secret("a", "old", 8, None).secret);
@@ -132,8 +174,8 @@ fn late_events_about_an_earlier_secret_are_passed_over() {
 fn an_answer_that_comes_after_the_deletion_brings_nothing_back() {
     let mut index = started();
     let written = secret("a", "x", 5, Some("s"));
-    index.secret_event(Event::Apply(written.clone()));
-    assert_eq!(index.secret_event(Event::Delete(secret("a", "x", 6, Some("s")))), [(key("a"), Wake::Mended)]);
+    index.secret_event("", Event::Apply(written.clone()));
+    assert_eq!(index.secret_event("", Event::Delete(secret("a", "x", 6, Some("s")))), [(key("a"), Wake::Mended)]);
     index.note_secret(&key("a"), &written.secret);
     assert_eq!(index.secret(&key("a")), Live::Absent);
     index.note_secret(&key("a"), &secret("a", "y", 7, Some("s")).secret);
@@ -143,28 +185,28 @@ fn an_answer_that_comes_after_the_deletion_brings_nothing_back() {
 #[test]
 fn a_list_that_no_longer_names_an_object_is_its_deletion() {
     let mut index = started();
-    index.secret_event(Event::Apply(secret("a", "x", 2, Some("s"))));
-    index.secret_event(Event::Init);
+    index.secret_event("", Event::Apply(secret("a", "x", 2, Some("s"))));
+    index.secret_event("", Event::Init);
     // A list that broke off says nothing.
-    index.secret_event(Event::Init);
-    assert_eq!(index.secret_event(Event::InitDone), [(key("a"), Wake::Mended)]);
-    index.sealed_event(Event::Init);
-    assert_eq!(index.sealed_event(Event::InitDone), [(key("a"), Wake::Mended)]);
+    index.secret_event("", Event::Init);
+    assert_eq!(index.secret_event("", Event::InitDone), [(key("a"), Wake::Mended)]);
+    index.sealed_event("", Event::Init);
+    assert_eq!(index.sealed_event("", Event::InitDone), [(key("a"), Wake::Mended)]);
     assert!(index.sealed(&key("a")).is_none());
     assert_eq!(index.all_sealed().count(), 0);
-    assert!(index.secret_event(Event::Apply(secret("a", "y", 3, None))).is_empty(), "no object, no wake");
+    assert!(index.secret_event("", Event::Apply(secret("a", "y", 3, None))).is_empty(), "no object, no wake");
 }
 
 #[test]
 fn a_deletion_wakes_so_that_the_object_is_forgotten() {
     let mut index = started();
-    assert!(index.sealed_event(Event::Delete(sealed("a", 9, json!({"metadata": {"uid": "earlier"}})))).is_empty());
-    assert_eq!(index.sealed_event(Event::Delete(sealed("a", 9, json!({})))), [(key("a"), Wake::Mended)]);
+    assert!(index.sealed_event("", Event::Delete(sealed("a", 9, json!({"metadata": {"uid": "earlier"}})))).is_empty());
+    assert_eq!(index.sealed_event("", Event::Delete(sealed("a", 9, json!({})))), [(key("a"), Wake::Mended)]);
 }
 
 #[test]
 fn without_a_watch_of_secrets_nothing_is_noted() {
-    let mut index = Index::default();
+    let mut index = Index::new([""], false);
     index.note_secret(&key("a"), &secret("a", "x", 1, None).secret);
     assert_eq!(index.secret(&key("a")), Live::Unknown);
 }
@@ -220,13 +262,13 @@ impl Watched {
 
     fn tell_sealed(&mut self, (n, gone, version, generation): (u8, bool, u64, i64)) {
         let object = sealed(&n.to_string(), version, json!({"metadata": {"generation": generation}}));
-        let woken = self.index.sealed_event(if gone { Event::Delete(object) } else { Event::Apply(object) });
+        let woken = self.index.sealed_event("", if gone { Event::Delete(object) } else { Event::Apply(object) });
         self.add(woken);
     }
 
     fn tell_secret(&mut self, (n, gone, uid, version): (u8, bool, u64, u64)) {
         let object = secret(&n.to_string(), &uid.to_string(), version, None);
-        let woken = self.index.secret_event(if gone { Event::Delete(object) } else { Event::Apply(object) });
+        let woken = self.index.secret_event("", if gone { Event::Delete(object) } else { Event::Apply(object) });
         self.add(woken);
     }
 }
@@ -237,13 +279,13 @@ proptest! {
     #[test]
     fn converges_and_forgets_to_wake_nobody(steps in prop::collection::vec(step(), 1..80)) {
         let mut cluster = Cluster { version: 10, ..Cluster::default() };
-        let mut watched = Watched { index: Index::default(), woken: HashSet::new() };
+        let mut watched = Watched { index: Index::new([""], false), woken: HashSet::new() };
         let mut ours: HashMap<u8, u64> = HashMap::new();
         for event in [Event::Init, Event::InitDone] {
-            watched.index.sealed_event(event);
+            watched.index.sealed_event("", event);
         }
         for event in [Event::Init, Event::InitDone] {
-            watched.index.secret_event(event);
+            watched.index.secret_event("", event);
         }
         let mut uids: HashMap<u8, u64> = HashMap::new();
         for step in steps {
@@ -283,24 +325,24 @@ proptest! {
                 },
                 Step::RelistSealed => {
                     cluster.untold_sealed.clear();
-                    watched.index.sealed_event(Event::Init);
+                    watched.index.sealed_event("", Event::Init);
                     for (n, (version, generation)) in &cluster.sealed {
                         let object = sealed(&n.to_string(), *version, json!({"metadata": {"generation": generation}}));
-                        let woken = watched.index.sealed_event(Event::InitApply(object));
+                        let woken = watched.index.sealed_event("", Event::InitApply(object));
                         watched.add(woken);
                     }
-                    let woken = watched.index.sealed_event(Event::InitDone);
+                    let woken = watched.index.sealed_event("", Event::InitDone);
                     watched.add(woken);
                 }
                 Step::RelistSecrets => {
                     cluster.untold_secrets.clear();
-                    watched.index.secret_event(Event::Init);
+                    watched.index.secret_event("", Event::Init);
                     for (n, version) in &cluster.secrets {
                         let object = secret(&n.to_string(), &uids[n].to_string(), *version, None);
-                        let woken = watched.index.secret_event(Event::InitApply(object));
+                        let woken = watched.index.secret_event("", Event::InitApply(object));
                         watched.add(woken);
                     }
-                    let woken = watched.index.secret_event(Event::InitDone);
+                    let woken = watched.index.secret_event("", Event::InitDone);
                     watched.add(woken);
                 }
             }

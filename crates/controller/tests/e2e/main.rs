@@ -10,6 +10,7 @@ mod http;
 mod keys;
 mod lifecycle;
 mod ownership;
+mod reach;
 mod support;
 mod verify_rotate;
 mod web;
