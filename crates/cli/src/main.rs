@@ -19,6 +19,7 @@ mod quickstart;
 mod report;
 mod seal;
 mod serve;
+mod service_proxy;
 mod unseal;
 
 use std::process::ExitCode;

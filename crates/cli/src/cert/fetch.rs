@@ -5,12 +5,12 @@
 
 use bulla_core::sealed::SealingCertificate;
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::describe::Description;
-use crate::cluster::{self, Choice};
+use crate::cluster;
 use crate::io::{Console, Target, input};
 use crate::report::{Code, Report, Result, bad_certificate, chain, os_error};
+use crate::service_proxy::Place;
 
 /// Upstream's namespace for its controller.
 pub(crate) const CONTROLLER_NAMESPACE: &str = "kube-system";
@@ -25,14 +25,7 @@ const MAX_BYTES: u64 = 256 << 10;
 #[derive(Clone, Debug)]
 pub(crate) enum Origin {
     /// Behind the controller's Service in a cluster.
-    Cluster {
-        /// Which cluster.
-        choice: Choice,
-        /// The controller's namespace.
-        namespace: String,
-        /// The name of its Service.
-        name: String,
-    },
+    Cluster(Place),
     /// At a `http://`, `https://` or `file://` URL.
     Url(String),
 }
@@ -49,7 +42,7 @@ pub(crate) fn run(origin: &Origin, target: &Target, console: Console) -> Result<
     }
     let pem = fetch(origin)?;
     let name = match origin {
-        Origin::Cluster { namespace, name, .. } => format!("the certificate of {namespace}/{name}"),
+        Origin::Cluster(Place { namespace, name, .. }) => format!("the certificate of {namespace}/{name}"),
         Origin::Url(url) => url.escape_debug().to_string(),
     };
     let certificate = SealingCertificate::from_pem(&pem).map_err(|error| bad_certificate(&name, &error))?;
@@ -64,7 +57,7 @@ pub(crate) fn run(origin: &Origin, target: &Target, console: Console) -> Result<
 /// The bytes of the certificate, unchecked.
 pub(crate) fn fetch(origin: &Origin) -> Result<Vec<u8>> {
     match origin {
-        Origin::Cluster { choice, namespace, name } => cluster::block_on(from_cluster(choice, namespace, name)),
+        Origin::Cluster(place) => cluster::block_on(from_cluster(place)),
         Origin::Url(url) => match url.strip_prefix("file://") {
             Some(path) => input::read_file(path.as_ref()).map(|bytes| bytes.to_vec()).map_err(|error| {
                 Report::new(Code::FetchFailed, format!("{}: {}", url.escape_debug(), os_error(&error)))
@@ -74,32 +67,13 @@ pub(crate) fn fetch(origin: &Origin) -> Result<Vec<u8>> {
     }
 }
 
-async fn from_cluster(choice: &Choice, namespace: &str, name: &str) -> Result<Vec<u8>> {
+async fn from_cluster(place: &Place) -> Result<Vec<u8>> {
+    let Place { choice, namespace, name } = place;
     let client = cluster::client(cluster::config(choice).await?)?;
-    let path = |namespace: &str, rest: &str| format!("/api/v1/namespaces/{}/services/{rest}", segment(namespace));
-    let service = cluster::get(&client, &path(namespace, &segment(name)), "application/json", MAX_BYTES)
-        .await
-        .map_err(|error| match &error {
-            kube::Error::Api(status) if status.code == 404 => {
-                Report::new(Code::ControllerNotFound, format!("there is no Service {name} in namespace {namespace}"))
-                    .hint(
-                        "find it: kubectl get services -A | grep sealed-secrets\n\
-                     then: bulla cert fetch --controller-namespace NAMESPACE --controller-name NAME",
-                    )
-            }
-            _ => cluster::refused(&format!("read the Service {namespace}/{name}"), &error),
-        })?;
-    let service: Value = serde_json::from_slice(&service).unwrap_or_default();
-    let port = service["spec"]["ports"][0]["name"].as_str().unwrap_or_default();
-    let proxy = format!("http:{}:{}/proxy/v1/cert.pem", segment(name), segment(port));
-    cluster::get(&client, &path(namespace, &proxy), ACCEPT, MAX_BYTES)
+    let path = format!("{}/v1/cert.pem", place.find(&client).await?);
+    cluster::get(&client, &path, ACCEPT, MAX_BYTES)
         .await
         .map_err(|error| cluster::refused(&format!("fetch the certificate from Service {namespace}/{name}"), &error))
-}
-
-/// What a name of a Service may hold; everything else would change the path.
-fn segment(text: &str) -> String {
-    text.chars().filter(|letter| letter.is_ascii_alphanumeric() || "-._".contains(*letter)).collect()
 }
 
 /// Why a URL gave no certificate.
@@ -167,10 +141,5 @@ mod tests {
         for fine in ["https://example.com/", "http://127.0.0.1:8080/v1/cert.pem", "http://localhost/", "file:///x"] {
             assert!(!is_unprotected(fine), "{fine}");
         }
-    }
-
-    #[test]
-    fn a_name_cannot_leave_its_place_in_the_path() {
-        assert_eq!(segment("../../secrets?x#y"), "....secretsxy");
     }
 }

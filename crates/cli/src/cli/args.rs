@@ -12,6 +12,7 @@ use crate::cluster::Choice;
 use crate::io::{Source, Target};
 use crate::manifest::Format;
 use crate::report::Result;
+use crate::service_proxy::Place;
 use crate::{seal, unseal};
 
 /// Secrets that can be committed: seal them before a commit, let the controller turn them into native Secrets.
@@ -237,11 +238,11 @@ impl FetchArgs {
     pub(crate) fn origin(self) -> Origin {
         match self.url {
             Some(url) => Origin::Url(url),
-            None => Origin::Cluster {
+            None => Origin::Cluster(Place {
                 choice: self.cluster.choice(),
                 namespace: self.controller_namespace,
                 name: self.controller_name,
-            },
+            }),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::cert::fetch::{self, CONTROLLER_NAME, CONTROLLER_NAMESPACE, Origin, Ur
 use crate::cluster::{self, Choice};
 use crate::io::input::read_file;
 use crate::report::{Code, Report};
+use crate::service_proxy::Place;
 
 /// The PEM text, unchecked.
 pub(super) fn read(flags: &Flags) -> Result<Vec<u8>, Failure> {
@@ -44,22 +45,33 @@ fn from_url(url: &str) -> Result<Vec<u8>, Failure> {
 
 fn from_cluster(flags: &Flags) -> Result<Vec<u8>, Failure> {
     super::namespace::refuse_overrides(flags)?;
+    fetch::fetch(&Origin::Cluster(place(flags))).map_err(|report| match report.code() {
+        Code::NoCluster | Code::ControllerNotFound | Code::Kubeconfig => not_found(&report),
+        _ => format!("cannot fetch certificate: {}", report.message()),
+    })
+}
+
+/// Where the flags say that the controller is.
+pub(super) fn place(flags: &Flags) -> Place {
     let text = |name: &str, default: &str| flags.text(name).unwrap_or_else(|| default.to_owned());
-    let origin = Origin::Cluster {
+    Place {
         choice: Choice { kubeconfig: flags.path("kubeconfig").map(Into::into), context: flags.text("context") },
         namespace: text("controller-namespace", CONTROLLER_NAMESPACE),
         name: text("controller-name", CONTROLLER_NAME),
-    };
-    fetch::fetch(&origin).map_err(|report| match report.code() {
+    }
+}
+
+/// kubeseal's words for a cluster or a controller that cannot be found.
+pub(super) fn not_found(report: &Report) -> Failure {
+    match report.code() {
         Code::NoCluster => super::namespace::NO_CONFIGURATION.to_owned(),
         Code::ControllerNotFound => format!(
             "cannot get sealed secret service: {}.\nPlease, use the flag --controller-name and --controller-namespace \
              to set up the name and namespace of the sealed secrets controller",
             report.message()
         ),
-        Code::Kubeconfig => words(report),
-        _ => format!("cannot fetch certificate: {}", report.message()),
-    })
+        _ => report.message().to_owned(),
+    }
 }
 
 fn words(report: Report) -> Failure {

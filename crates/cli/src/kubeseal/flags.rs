@@ -74,7 +74,7 @@ const FLAGS: &[Flag] = &[
     flag("password", None, Text, "string", "Password for basic authentication to the API server"),
     flag("proxy-url", None, Text, "string", "Proxy for requests to the API server"),
     flag("raw", None, Bool, "", "Encrypt a raw value passed via the flags or stdin instead of a Secret"),
-    flag("re-encrypt", None, Bool, "", "Re-encrypt the given sealed secret to the latest key (not there yet)"),
+    flag("re-encrypt", None, Bool, "", "Re-encrypt the given sealed secret to the latest key"),
     flag("recovery-private-key", None, List, "strings", "Private key files for --recovery-unseal: PEM, key Secret, or List"),
     flag("recovery-unseal", None, Bool, "", "Decrypt a sealed secret with --recovery-private-key, offline"),
     flag("request-timeout", None, Text, "string", "How long to wait for one request (default \"0\")"),
@@ -91,7 +91,7 @@ const FLAGS: &[Flag] = &[
     flag("user", None, Text, "string", "The name of the kubeconfig user to use"),
     flag("username", None, Text, "string", "Username for basic authentication to the API server"),
     flag("v", Some('v'), Int, "Level", "Accepted for compatibility, without effect"),
-    flag("validate", None, Bool, "", "Validate that the sealed secret can be decrypted (not there yet)"),
+    flag("validate", None, Bool, "", "Validate that the sealed secret can be decrypted"),
     flag("version", None, Bool, "", "Print version information and exit"),
     flag("vmodule", None, Klog, "moduleSpec", "Accepted for compatibility, without effect"),
 ];

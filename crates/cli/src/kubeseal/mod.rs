@@ -1,14 +1,15 @@
 //! bulla under the name `kubeseal`: the flags, messages, exit codes and bytes of kubeseal v0.40.0 (sealed-secrets 8).
 //!
-//! There: sealing with `--cert`, fetching the certificate, the three scopes, `-o json|yaml`, `--raw`, `--recovery-unseal`. Not
-//! there yet: `--validate`, `--re-encrypt` and `--merge-into`, which say so.
+//! There: sealing with `--cert`, fetching the certificate, the three scopes, `-o json|yaml`, `--raw`, `--recovery-unseal`,
+//! `--validate`, `--re-encrypt`. Not there yet: `--merge-into`, which says so.
 //!
-//! Which way the data goes: `flags` (what was typed) -> `run` (kubeseal's order of decisions) -> `seal`, `raw`, `recover`
-//! (bytes to bytes) -> `Output`. `namespace` is the one place that looks at a kubeconfig.
+//! Which way the data goes: `flags` (what was typed) -> `run` (kubeseal's order of decisions) -> `seal`, `raw`, `recover`,
+//! `online` (bytes to bytes) -> `Output`. `namespace` is the one place that looks at a kubeconfig.
 
 mod certificate;
 mod flags;
 mod namespace;
+mod online;
 mod recover;
 mod run;
 mod seal;

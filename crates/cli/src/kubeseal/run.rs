@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use super::flags::Flags;
-use super::{Failure, certificate, open_failed, recover, seal};
+use super::{Failure, certificate, online, open_failed, recover, seal};
 use crate::io::atomic::{NewFile, Replacement};
 use crate::io::input::{read_file, read_limited};
 use crate::io::output::{to_stderr, write_stdout};
@@ -36,10 +36,11 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         let text = input.read()?;
         return output.write(recover::recover(&text, flags.list("recovery-private-key"), &format)?.as_bytes());
     }
-    for mode in ["validate", "re-encrypt", "rotate"] {
-        if flags.is_set(mode) {
-            return Err(not_there_yet(mode));
-        }
+    if flags.is_set("validate") {
+        return online::validate(&input.read()?, flags);
+    }
+    if re_encrypts(flags) {
+        return output.write(online::re_encrypt(&input.read()?, flags, &format)?.as_bytes());
     }
     let pem = certificate::read(flags)?;
     if flags.is_set("fetch-cert") {
@@ -49,7 +50,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         .and_then(|certificate| certificate.check_not_expired(Timestamp::now()).map(|()| certificate))
         .map_err(|error| error.to_string())?;
     if flags.path("merge-into").is_some() {
-        return Err(not_there_yet("merge-into"));
+        return Err("--merge-into is not there yet in bulla's kubeseal".to_owned());
     }
     if flags.is_set("raw") {
         return output.write(seal::raw(flags, &certificate, input)?.as_bytes());
@@ -65,9 +66,14 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     }
 }
 
-fn not_there_yet(mode: &str) -> Failure {
-    let mode = if mode == "rotate" { "re-encrypt" } else { mode };
-    format!("--{mode} is not there yet in bulla's kubeseal")
+fn re_encrypts(flags: &Flags) -> bool {
+    flags.is_set("re-encrypt") || flags.is_set("rotate")
+}
+
+/// The file of `-w`; without it re-encryption goes back into the file that it came from.
+fn output_file(flags: &Flags) -> Option<PathBuf> {
+    let input = || flags.path("secret-file").filter(|_| re_encrypts(flags));
+    flags.path("sealed-secret-file").or_else(input).map(PathBuf::from)
 }
 
 /// Where the Secrets come from. Opened early, read late.
@@ -101,8 +107,8 @@ pub(super) struct FormatFlag(String);
 
 impl FormatFlag {
     fn of(flags: &Flags) -> Self {
-        let yaml_by_name = flags.text("sealed-secret-file").is_some_and(|name| {
-            let name = name.to_lowercase();
+        let yaml_by_name = output_file(flags).is_some_and(|name| {
+            let name = name.to_string_lossy().to_lowercase();
             name.ends_with(".yaml") || name.ends_with(".yml")
         });
         Self(if yaml_by_name { "yaml".to_owned() } else { flags.text("format").unwrap_or_default() })
@@ -117,7 +123,7 @@ impl FormatFlag {
     }
 }
 
-/// Where the result goes. The temporary file for `-w` is there before any work is done.
+/// Where the result goes. The temporary file beside its target is there before any work is done.
 enum Output {
     Stdout,
     File(PathBuf, Box<Replacement>),
@@ -125,7 +131,7 @@ enum Output {
 
 impl Output {
     fn open(flags: &Flags) -> Result<Self, Failure> {
-        let Some(path) = flags.path("sealed-secret-file").map(PathBuf::from) else { return Ok(Self::Stdout) };
+        let Some(path) = output_file(flags) else { return Ok(Self::Stdout) };
         let replacement = Replacement::begin(&path, NewFile::OwnerOnly).map_err(|error| open_failed(&path, &error))?;
         Ok(Self::File(path, Box::new(replacement)))
     }
