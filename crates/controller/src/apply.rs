@@ -76,6 +76,16 @@ pub(crate) async fn look(client: &kube::Client, key: &ObjectKey) -> Result<Optio
     }
 }
 
+/// Deletes the very Secret that was looked at, in the version that was looked at.
+pub(crate) async fn delete(client: &kube::Client, key: &ObjectKey, secret: &SecretRef) -> Result<(), ApiFailure> {
+    let body = json!({
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "preconditions": {"uid": secret.uid, "resourceVersion": secret.resource_version},
+    });
+    api::send(client, Method::DELETE, &secret_path(key), Some(body.to_string().into())).await.map(drop)
+}
+
 /// The SealedSecret as it is now; none if there is none.
 pub(crate) async fn read_sealed(client: &kube::Client, key: &ObjectKey) -> Result<Option<Observed>, ApiFailure> {
     match api::send(client, Method::GET, &sealed_path(key), None).await {

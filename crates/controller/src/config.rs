@@ -42,6 +42,8 @@ pub struct Config {
     pub update_status: bool,
     /// Whether Secrets that were deleted or edited are left so. Then Secrets are not watched either.
     pub skip_recreate: bool,
+    /// Whether the controller itself deletes the Secret of a deleted SealedSecret, beside Kubernetes' garbage collection.
+    pub old_gc_behavior: bool,
     /// What callers of the HTTP endpoints may ask for.
     pub http: HttpConfig,
     /// Whether metrics that name objects are left out.
@@ -65,6 +67,7 @@ impl Default for Config {
             accept_deprecated_data: true,
             update_status: true,
             skip_recreate: false,
+            old_gc_behavior: false,
             http: HttpConfig::default(),
             metrics_omit_secret_labels: false,
             reach: Reach::default(),

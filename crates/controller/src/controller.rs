@@ -176,6 +176,7 @@ impl Handle {
             async move { engine.keys.follow().await }
         });
         self.until_stopped(engine::follow_keys(Arc::clone(engine)));
+        self.until_stopped(engine::probe(Arc::clone(engine)));
         self.until_stopped(watch::follow(Arc::clone(engine)));
     }
 

@@ -127,7 +127,10 @@ impl Patient {
     pub(crate) fn fell_ill(&mut self, resource: &str, trouble: Trouble) -> Duration {
         const FIRST: Duration = Duration::from_millis(250);
         const LONGEST: Duration = Duration::from_secs(15);
-        let wait = FIRST.saturating_mul(1 << self.failures.min(10)).min(LONGEST);
+        // Nobody is bothered by a knock on a closed door, and what the server says when it is up again is waited for.
+        const LONGEST_UNREACHABLE: Duration = Duration::from_secs(5);
+        let longest = if matches!(trouble, Trouble::Unreachable(_)) { LONGEST_UNREACHABLE } else { LONGEST };
+        let wait = FIRST.saturating_mul(1 << self.failures.min(10)).min(longest);
         self.failures = self.failures.saturating_add(1);
         let wait = match trouble {
             Trouble::Throttled(Some(least)) => wait.max(least),
@@ -185,6 +188,7 @@ mod tests {
         let mut patient = Patient::default();
         let waits: Vec<_> = (0..9).map(|_| patient.fell_ill("secrets", Trouble::Unauthorized).as_millis()).collect();
         assert_eq!(waits, [250, 500, 1000, 2000, 4000, 8000, 15000, 15000, 15000]);
+        assert_eq!(patient.fell_ill("secrets", Trouble::Unreachable(String::new())), Duration::from_secs(5));
         patient.recovered("secrets");
         assert_eq!(patient.fell_ill("secrets", Trouble::of_watch(&api(429))), Duration::from_secs(40));
     }

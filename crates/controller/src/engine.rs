@@ -18,6 +18,7 @@ use crate::metrics::{Metrics, Now};
 use crate::object::ObjectKey;
 use crate::queue::{Queue, Verdict, Wake};
 use crate::reconcile::{self, Memory};
+use crate::recovery::{Outage, PROBE, Recovery};
 use crate::rsa_pool::RsaPool;
 
 /// The running controller.
@@ -34,6 +35,7 @@ pub(crate) struct Engine {
     callers_operations: AtomicU64,
     index: Mutex<Index>,
     memories: Mutex<HashMap<ObjectKey, Memory>>,
+    recovery: Mutex<Recovery>,
     ready: watch::Sender<bool>,
 }
 
@@ -52,6 +54,7 @@ impl Engine {
             events_refused: AtomicBool::new(false),
             callers_operations: AtomicU64::new(0),
             memories: Mutex::default(),
+            recovery: Mutex::default(),
             ready: watch::channel(false).0,
         }
     }
@@ -99,6 +102,17 @@ impl Engine {
 
     fn memories(&self) -> MutexGuard<'_, HashMap<ObjectKey, Memory>> {
         self.memories.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The work on an object ended, in an outage or well; what mended one may have mended others.
+    pub(crate) fn ended(&self, key: &ObjectKey, outage: Option<Outage>) {
+        for other in self.recovery().ended(key, outage) {
+            self.queue.wake(&other, Wake::Probe);
+        }
+    }
+
+    fn recovery(&self) -> MutexGuard<'_, Recovery> {
+        self.recovery.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Passes the wakes of an event on.
@@ -177,6 +191,17 @@ pub(crate) async fn work(engine: Arc<Engine>, stop: CancellationToken) {
             Verdict::Retry
         });
         engine.queue.finish(&key, verdict);
+    }
+}
+
+/// Tries again and again whether an outage is over.
+pub(crate) async fn probe(engine: Arc<Engine>) {
+    loop {
+        tokio::time::sleep(PROBE).await;
+        let probes = engine.recovery().probes();
+        for key in probes {
+            engine.queue.wake(&key, Wake::Probe);
+        }
     }
 }
 

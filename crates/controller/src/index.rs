@@ -195,6 +195,13 @@ impl Index {
         }
     }
 
+    /// We deleted the Secret `uid`. The watch will say so too, or has said so already.
+    pub(crate) fn note_deleted(&mut self, key: &ObjectKey, uid: &str) {
+        if self.secrets.get(key).is_some_and(|known| &*known.uid == uid) {
+            self.lose_secret(key.clone(), &mut Woken::new());
+        }
+    }
+
     /// The SealedSecret of that name.
     pub(crate) fn sealed(&self, key: &ObjectKey) -> Option<Arc<Observed>> {
         self.sealed.get(key).cloned()

@@ -12,7 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::object::{ObjectKey, Observed};
-use crate::report::reason::Step;
+use crate::report::reason::{Course, Step};
 
 const PREFIX: &str = "sealed_secrets_controller";
 /// The default buckets of Prometheus' Go client.
@@ -146,9 +146,14 @@ impl Metrics {
         self.unseal_errors.get_or_create(&ErrorLabels { reason, namespace: namespace.to_owned() }).inc();
     }
 
-    /// The condition `Synced` of an object.
-    pub(crate) fn condition(&self, object: &Observed, synced: bool) {
-        self.conditions.get_or_create(&labels(&object.key, &object.instance)).set(if synced { 1 } else { -1 });
+    /// The condition `Synced` of an object: `True`, `Unknown` or `False`.
+    pub(crate) fn condition(&self, object: &Observed, course: Course) {
+        let value = match course {
+            Course::Done => 1,
+            Course::Reconciling => 0,
+            Course::Stalled => -1,
+        };
+        self.conditions.get_or_create(&labels(&object.key, &object.instance)).set(value);
     }
 
     /// The object is gone, or its labels changed.
@@ -236,7 +241,7 @@ mod tests {
         metrics.worked_on();
         metrics.failed(Step::Unmanaged, "ns");
         metrics.fetch_failed();
-        metrics.condition(&object, false);
+        metrics.condition(&object, Course::Stalled);
         metrics.http_request("/v1/cert.pem", 200, "GET", 0.01);
         let text = metrics.encode(Now { private_operations: 7, ..Now::default() });
         for line in [

@@ -30,6 +30,8 @@ pub(crate) enum Wake {
     Mended,
     /// Somebody touched the Secret: looked at soon, but not before a delay that is already running.
     Touched,
+    /// Is the cause gone? Tried at once, as one more try of the same failure, but not before the API server said.
+    Probe,
 }
 
 /// How a worker leaves a key.
@@ -58,6 +60,8 @@ struct State {
     delayed: Option<(Instant, u64)>,
     /// Woken while it was running.
     again: Option<Wake>,
+    /// The API server asked not to be asked before.
+    patient: bool,
 }
 
 /// What is to be done, and when.
@@ -77,6 +81,9 @@ impl Schedule {
         if wake == Wake::Mended {
             state.failures = 0;
             state.conflicts = 0;
+        }
+        if wake == Wake::Probe && (state.running || state.patient) {
+            return;
         }
         if state.running {
             if state.again != Some(Wake::Mended) {
@@ -115,6 +122,7 @@ impl Schedule {
         let state = self.states.entry(key.clone()).or_default();
         state.queued = false;
         state.running = true;
+        state.patient = false;
         Some(key)
     }
 
@@ -136,6 +144,7 @@ impl Schedule {
             }
             Verdict::Conflict | Verdict::Retry => Some(backoff(&mut state.failures, jitter)),
             Verdict::RetryAfter(least) => {
+                state.patient = true;
                 // Never all at the very moment that the server named.
                 Some(
                     backoff(&mut state.failures, jitter)
@@ -146,7 +155,7 @@ impl Schedule {
         };
         let again = state.again.take();
         match (again, delay) {
-            (Some(Wake::Mended), _) | (Some(Wake::Touched), None) => {
+            (Some(Wake::Mended), _) | (Some(_), None) => {
                 state.queued = true;
                 self.ready.push_back(key.clone());
             }
@@ -365,6 +374,28 @@ mod tests {
         schedule.take(now);
         schedule.finish(&key("a"), Verdict::RetryAfter(Duration::from_secs(30)), now, 1.0);
         assert_eq!(seconds(now, schedule.next_due()), 33.0);
+    }
+
+    #[test]
+    fn a_probe_ends_a_delay_and_is_one_more_try_of_the_same_failure() {
+        let now = Instant::now();
+        let mut schedule = Schedule::default();
+        schedule.wake(&key("a"), Wake::Mended);
+        schedule.take(now);
+        schedule.wake(&key("a"), Wake::Probe);
+        schedule.finish(&key("a"), Verdict::Retry, now, 1.0);
+        assert_eq!(schedule.take(now), None, "what is being tried need not be probed");
+        schedule.wake(&key("a"), Wake::Probe);
+        assert_eq!(schedule.take(now), Some(key("a")));
+        assert_eq!(schedule.failures(&key("a")), 1);
+        schedule.finish(&key("a"), Verdict::RetryAfter(Duration::from_secs(30)), now, 0.0);
+        schedule.wake(&key("a"), Wake::Probe);
+        assert_eq!(schedule.take(now), None, "the API server asked for patience");
+        let later = now + Duration::from_secs(30);
+        assert_eq!(schedule.take(later), Some(key("a")));
+        schedule.finish(&key("a"), Verdict::Retry, later, 1.0);
+        schedule.wake(&key("a"), Wake::Probe);
+        assert_eq!(schedule.take(later), Some(key("a")), "it did not ask again");
     }
 
     #[test]

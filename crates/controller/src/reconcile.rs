@@ -3,23 +3,28 @@
 //! The order of the steps lives here, no rule does: what may be written is `plan`'s, what is reported `conditions`', when it
 //! is tried again the queue's.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use bulla_core::sealed::{ObjectHints, Scope, UnsealedSecret};
 
+use crate::api::ApiFailure;
 use crate::apply;
+use crate::collect::collect;
 use crate::dialect::sealed_secret::{self, Unstated};
 use crate::drift::Repairs;
 use crate::engine::Engine;
 use crate::index::Live;
 use crate::object::{ObjectKey, Observed};
 use crate::queue::{Verdict, Wake};
+use crate::recovery::Outage;
 use crate::report;
 use crate::report::applied::Applied;
 use crate::report::conditions::{Failed, Outcome};
-use crate::report::reason::Reason;
+use crate::report::reason::{Course, Reason};
+use crate::report::telling;
 use crate::report::write::Told;
-use crate::write::{Done, Task, Unwritten, Write, failed_write, verdict_of, write_secret};
+use crate::write::{Done, Task, Unwritten, Write, failed_write, slow, verdict_of, write_secret};
 
 /// What is remembered of an object between two tries. Nothing secret, and nothing that a restart could not do without.
 #[derive(Default)]
@@ -56,15 +61,27 @@ struct Tried {
     write: Write,
     /// Likely gone in a moment: not worth a status yet.
     transient: bool,
+    /// What it failed by, if others likely do, too.
+    outage: Option<Outage>,
 }
 
 /// Works on one object.
 pub(crate) async fn reconcile(engine: &Engine, key: &ObjectKey) -> Verdict {
     engine.metrics.worked_on();
     let mut memory = engine.take_memory(key);
-    let Some(object) = engine.index().sealed(key) else {
+    let object = engine.index().sealed(key);
+    let was_replaced = !memory.uid.is_empty() && object.as_ref().is_none_or(|object| object.uid != memory.uid);
+    if was_replaced
+        && engine.config.old_gc_behavior
+        && let Err(verdict) = collect(engine, key, &memory.uid, memory.applied.as_ref()).await
+    {
+        engine.put_memory(key, memory);
+        return verdict;
+    }
+    let Some(object) = object else {
         // Gone: Kubernetes collects its Secret. What was remembered is dropped here.
         engine.metrics.forget(key, &memory.instance);
+        engine.ended(key, None);
         return Verdict::Settled;
     };
     if memory.uid != object.uid || memory.instance != object.instance {
@@ -76,9 +93,11 @@ pub(crate) async fn reconcile(engine: &Engine, key: &ObjectKey) -> Verdict {
     }
     if object.terminating {
         engine.put_memory(key, memory);
+        engine.ended(key, None);
         return Verdict::Settled;
     }
-    let verdict = work(engine, &object, &mut memory).await;
+    let (verdict, outage) = work(engine, &object, &mut memory).await;
+    engine.ended(key, outage);
     let keys = memory.unstated.as_ref().filter(|_| memory.wants_key()).map(|(asked, _)| asked.keys);
     engine.put_memory(key, memory);
     // A key that came while its memory was with us has woken everybody else.
@@ -88,7 +107,8 @@ pub(crate) async fn reconcile(engine: &Engine, key: &ObjectKey) -> Verdict {
     verdict
 }
 
-async fn work(engine: &Engine, object: &Observed, memory: &mut Memory) -> Verdict {
+/// What to do next, and the outage that the work ended in, if any.
+async fn work(engine: &Engine, object: &Observed, memory: &mut Memory) -> (Verdict, Option<Outage>) {
     let record = memory.applied.clone().or_else(|| Applied::read(&object.status));
     let known = memory.applied.is_some();
     let live = match engine.live(&object.key).await {
@@ -96,50 +116,59 @@ async fn work(engine: &Engine, object: &Observed, memory: &mut Memory) -> Verdic
         Err(failure) => {
             let transient = failure.is_transient();
             let tried = failed_try(failed_write(object, &failure, record.is_some()), verdict_of(&failure), transient);
+            let tried = Tried { outage: Outage::of(&failure, &object.key.namespace), ..tried };
             return tell(engine, object, tried, memory).await;
         }
     };
     if let Some(record) = record.as_ref().filter(|record| is_settled(engine, object, &live, record, known)) {
-        engine.metrics.condition(object, true);
+        engine.metrics.condition(object, Course::Done);
         if !known {
             // After a restart: everything is as it was left.
             memory.applied = Some(record.clone());
-            return Verdict::Settled;
+            return (Verdict::Settled, None);
         }
         let outcome = Outcome::Applied(on_record(object, record));
-        return report::write::report(engine, object, &outcome, Write::Nothing, &mut memory.told)
-            .await
-            .unwrap_or(Verdict::Settled);
+        let told = report::write::report(engine, object, &outcome, Write::Nothing, &mut memory.told).await;
+        return after_report(object, told, Verdict::Settled, None);
     }
     if live == Live::Absent && record.is_some() && is_gone(engine, object).await {
-        return Verdict::Settled;
+        return (Verdict::Settled, None);
     }
     let tried = attempt(engine, object, &live, record.as_ref(), memory).await;
     tell(engine, object, tried, memory).await
 }
 
 /// Counts, reports, and says when to come back.
-async fn tell(engine: &Engine, object: &Observed, tried: Tried, memory: &mut Memory) -> Verdict {
+async fn tell(engine: &Engine, object: &Observed, tried: Tried, memory: &mut Memory) -> (Verdict, Option<Outage>) {
     if let Outcome::Failed(failed) = &tried.outcome {
         if let Some(step) = failed.reason.step() {
             engine.metrics.failed(step, &object.key.namespace);
         }
-        if tried.transient && engine.queue.failures(&object.key) == 0 {
+        if telling::waits(tried.transient, engine.queue.failures(&object.key), tried.verdict) {
             tracing::debug!(
                 namespace = &*object.key.namespace,
                 name = &*object.key.name,
                 error = failed.error,
                 "will retry"
             );
-            return tried.verdict;
+            return (tried.verdict, tried.outage);
         }
     }
-    engine.metrics.condition(object, matches!(tried.outcome, Outcome::Applied(_)));
-    match report::write::report(engine, object, &tried.outcome, tried.write, &mut memory.told).await {
-        Ok(_) => tried.verdict,
-        // The Secret is done, the status is not: the next try finds the object settled and reports again.
-        Err(verdict) => verdict,
-    }
+    engine.metrics.condition(object, tried.outcome.reason().course());
+    let told = report::write::report(engine, object, &tried.outcome, tried.write, &mut memory.told).await;
+    after_report(object, told, tried.verdict, tried.outage)
+}
+
+/// What was not told is told by another try: it finds the object settled, if the Secret is done, and reports again.
+fn after_report(
+    object: &Observed,
+    told: Result<(), ApiFailure>,
+    verdict: Verdict,
+    outage: Option<Outage>,
+) -> (Verdict, Option<Outage>) {
+    let Err(failure) = told else { return (verdict, outage) };
+    let verdict = failure.retry_after().map_or(Verdict::Retry, Verdict::RetryAfter);
+    (verdict, Outage::of(&failure, &object.key.namespace))
 }
 
 /// A Secret that we wrote has gone: did somebody delete it, or did its SealedSecret go first, and the other watch has not
@@ -208,7 +237,20 @@ async fn attempt(
         }
     };
     let task = Task { object, secret: &secret, live, record };
-    match write_secret(engine, task, &mut memory.repairs).await {
+    let written = {
+        let mut writing = pin!(write_secret(engine, task, &mut memory.repairs));
+        tokio::select! {
+            written = &mut writing => written,
+            () = tokio::time::sleep(telling::SLOW) => {
+                let waiting = Outcome::Failed(slow(holds));
+                engine.metrics.condition(object, waiting.reason().course());
+                let told = report::write::report(engine, object, &waiting, Write::Nothing, &mut memory.told);
+                // Whether that could be told or not, the answer is what counts.
+                tokio::join!(writing, told).0
+            }
+        }
+    };
+    match written {
         Ok(Done { live, lent, write, pause }) => {
             let scope = scope(object).unwrap_or_default();
             let record = Applied::new(&secret, object.generation, scope, &live.uid, &live.resource_version);
@@ -223,6 +265,7 @@ async fn attempt(
                 verdict: pause.map_or(Verdict::Settled, Verdict::Hold),
                 write,
                 transient: false,
+                outage: None,
             }
         }
         Err(Unwritten::Refused(refusal, verdict)) => {
@@ -236,17 +279,15 @@ async fn attempt(
         }
         Err(Unwritten::Failed(failure)) => {
             let verdict = verdict_of(&failure);
-            failed_try(
-                failed_write(object, &failure, holds),
-                verdict,
-                failure.is_transient() || verdict == Verdict::Conflict,
-            )
+            let transient = failure.is_transient() || verdict == Verdict::Conflict;
+            let tried = failed_try(failed_write(object, &failure, holds), verdict, transient);
+            Tried { outage: Outage::of(&failure, &object.key.namespace), ..tried }
         }
     }
 }
 
 fn failed_try(failed: Failed, verdict: Verdict, transient: bool) -> Tried {
-    Tried { outcome: Outcome::Failed(failed), verdict, write: Write::Nothing, transient }
+    Tried { outcome: Outcome::Failed(failed), verdict, write: Write::Nothing, transient, outage: None }
 }
 
 /// The Secret that the object states, by RSA or from memory.

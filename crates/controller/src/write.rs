@@ -183,6 +183,18 @@ pub(crate) fn verdict_of(failure: &ApiFailure) -> Verdict {
     }
 }
 
+/// A request that has not been answered yet.
+pub(crate) fn slow(holds: bool) -> Failed {
+    Failed {
+        reason: Reason::ApiError,
+        error: "failed update: the API server has not answered yet".to_owned(),
+        explanations: vec![
+            "the API server has not answered a request about the Secret yet: it is waited for".to_owned(),
+        ],
+        applied_holds: holds,
+    }
+}
+
 /// A request that failed, as the status tells it. `holds`: the Secret that was written last is still there.
 pub(crate) fn failed_write(object: &Observed, failure: &ApiFailure, holds: bool) -> Failed {
     let words = failure.to_string();

@@ -97,6 +97,9 @@ pub(crate) struct ControllerArgs {
     /// Do not restore Secrets that were deleted or edited
     #[arg(long, value_name = "BOOL", default_value = "false", value_parser = go_values::boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, env = "SEALED_SECRETS_SKIP_RECREATE", hide_env_values = true)]
     skip_recreate: bool,
+    /// Delete the Secret of a deleted SealedSecret, and do not leave that to Kubernetes' garbage collection alone
+    #[arg(long, value_name = "BOOL", default_value = "false", value_parser = clap::builder::BoolishValueParser::new(), hide_possible_values = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, env = "SEALED_SECRETS_OLD_GC_BEHAVIOR", hide_env_values = true)]
+    old_gc_behavior: bool,
     /// Form of the log
     #[arg(
         long,
@@ -155,7 +158,6 @@ stock_flags! {
     key_cutoff_time = "key-cutoff-time", 1;
     privatekey_annotations = "privatekey-annotations", 1;
     privatekey_labels = "privatekey-labels", 1;
-    old_gc_behavior = "old-gc-behavior", 0..=1;
     watch_for_secrets = "watch-for-secrets", 0..=1;
 }
 
@@ -179,6 +181,7 @@ impl ControllerArgs {
             accept_deprecated_data: self.accept_deprecated_v1_data,
             update_status: self.update_status,
             skip_recreate: self.skip_recreate,
+            old_gc_behavior: self.old_gc_behavior,
             http: self.http.resolve(),
             metrics_omit_secret_labels: self.metrics_omit_secret_labels,
             reach: self.reach.resolve(),

@@ -183,6 +183,18 @@ fn an_answer_that_comes_after_the_deletion_brings_nothing_back() {
 }
 
 #[test]
+fn what_we_deleted_is_gone_before_the_watch_tells_and_only_that() {
+    let mut index = started();
+    let deleted = secret("a", "x", 5, Some("s"));
+    index.secret_event("", Event::Apply(deleted.clone()));
+    index.note_deleted(&key("a"), "earlier");
+    assert!(matches!(index.secret(&key("a")), Live::Present(_)));
+    index.note_deleted(&key("a"), "x");
+    assert_eq!(index.secret(&key("a")), Live::Absent);
+    assert!(index.secret_event("", Event::Delete(deleted)).is_empty(), "its echo wakes nobody");
+}
+
+#[test]
 fn a_list_that_no_longer_names_an_object_is_its_deletion() {
     let mut index = started();
     index.secret_event("", Event::Apply(secret("a", "x", 2, Some("s"))));

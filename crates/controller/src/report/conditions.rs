@@ -4,6 +4,8 @@
 //! - `Synced` is `conditions[0]`, with the error in upstream's words as its message, and an empty one on success;
 //!   `lastTransitionTime` moves only when its status flips;
 //! - `Ready` says the same, with the explanation for people;
+//! - `Reconciling` or `Stalled` is there, and `True`, as long as something is wrong, and tells engines of the kstatus family
+//!   whether waiting helps; both are gone when all is well;
 //! - `Applied` holds the record of what was written, and is `True` as long as that Secret is there;
 //! - conditions of others are left alone;
 //! - a status is written whenever it would say something else, also if only the message differs.
@@ -11,13 +13,15 @@
 use jiff::Timestamp;
 
 use crate::report::applied::Applied;
-use crate::report::reason::{Reason, RecordReason};
-use crate::report::status::{APPLIED, Condition, READY, SYNCED, SealedStatus};
+use crate::report::reason::{Course, Reason, RecordReason};
+use crate::report::status::{APPLIED, Condition, READY, RECONCILING, STALLED, SYNCED, SealedStatus};
 
 /// The longest message of `Synced`. Kubernetes' own conditions end at 32 KiB.
 const MAX_ERROR: usize = 16 * 1024;
 /// The longest message of `Ready`.
 const MAX_EXPLANATION: usize = 4 * 1024;
+/// The longest message of `Reconciling` and `Stalled`, which repeats that of `Ready`.
+const MAX_TROUBLE: usize = 1024;
 /// Explanations shown in `Ready`.
 const MAX_EXPLANATIONS: usize = 10;
 
@@ -28,6 +32,16 @@ pub(crate) enum Outcome {
     Applied(Applied),
     /// It is not.
     Failed(Failed),
+}
+
+impl Outcome {
+    /// The reason of the conditions.
+    pub(crate) fn reason(&self) -> Reason {
+        match self {
+            Self::Applied(_) => Reason::Unsealed,
+            Self::Failed(failed) => failed.reason,
+        }
+    }
 }
 
 /// Why the Secret is not as the object states it.
@@ -49,14 +63,14 @@ pub(crate) fn next_status(
     outcome: &Outcome,
     now: Timestamp,
 ) -> Option<SealedStatus> {
-    let (status, reason, error, explanation) = match outcome {
+    let (reason, error, explanation) = match outcome {
         Outcome::Applied(_) => {
-            ("True", Reason::Unsealed, String::new(), "the Secret is as the SealedSecret states it".to_owned())
+            (Reason::Unsealed, String::new(), "the Secret is as the SealedSecret states it".to_owned())
         }
-        Outcome::Failed(failed) => ("False", failed.reason, shortened(&failed.error, MAX_ERROR), explanation(failed)),
+        Outcome::Failed(failed) => (failed.reason, shortened(&failed.error, MAX_ERROR), explanation(failed)),
     };
     let moved_on = previous.observed_generation != Some(generation);
-    let condition = |kind: &str, message: &str| {
+    let condition = |kind: &str, status: &str, message: &str| {
         let said = Condition {
             kind: kind.into(),
             status: status.into(),
@@ -66,10 +80,17 @@ pub(crate) fn next_status(
         };
         dated(said, previous.condition(kind), moved_on, now)
     };
-    let mut conditions = vec![condition(SYNCED, &error), condition(READY, &explanation)];
+    let status = reason.course().status();
+    let mut conditions = vec![condition(SYNCED, status, &error), condition(READY, status, &explanation)];
     if let Some(applied) = applied_condition(previous, outcome) {
         conditions.push(dated(applied, previous.condition(APPLIED), moved_on, now));
     }
+    let trouble = match reason.course() {
+        Course::Done => None,
+        Course::Reconciling => Some(RECONCILING),
+        Course::Stalled => Some(STALLED),
+    };
+    conditions.extend(trouble.map(|kind| condition(kind, "True", &shortened(&explanation, MAX_TROUBLE))));
     conditions.extend(previous.conditions.iter().filter(|other| !is_ours(&other.kind)).cloned());
 
     let next = SealedStatus { observed_generation: Some(generation), conditions };
@@ -77,7 +98,7 @@ pub(crate) fn next_status(
 }
 
 fn is_ours(kind: &str) -> bool {
-    matches!(kind, SYNCED | READY | APPLIED)
+    matches!(kind, SYNCED | READY | APPLIED | RECONCILING | STALLED)
 }
 
 /// Times: kept if nothing changed; `lastTransitionTime` kept if the status did not flip.
@@ -143,6 +164,9 @@ pub(crate) fn shortened(text: &str, limit: usize) -> String {
     }
     format!("{}{MARK}", &text[..end])
 }
+
+#[cfg(test)]
+mod health;
 
 #[cfg(test)]
 mod tests {
@@ -222,7 +246,11 @@ mod tests {
         assert_eq!(next.observed_generation, Some(2));
         assert_eq!(
             shown(&next),
-            ["Synced False WrongKey [e] 02 01", &format!("Ready False WrongKey [e: {CURE}] 02 01")]
+            [
+                "Synced False WrongKey [e] 02 01",
+                &format!("Ready False WrongKey [e: {CURE}] 02 01"),
+                &format!("Stalled True WrongKey [e: {CURE}] 02 01"),
+            ]
         );
     }
 
@@ -232,7 +260,11 @@ mod tests {
         let next = step(&status, 1, &failed("two"), LATER).unwrap();
         assert_eq!(
             shown(&next),
-            ["Synced False WrongKey [two] 02 01", &format!("Ready False WrongKey [two: {CURE}] 02 01")]
+            [
+                "Synced False WrongKey [two] 02 01",
+                &format!("Ready False WrongKey [two: {CURE}] 02 01"),
+                &format!("Stalled True WrongKey [two: {CURE}] 02 01"),
+            ]
         );
     }
 

@@ -8,4 +8,5 @@ pub(crate) mod conditions;
 pub(crate) mod events;
 pub(crate) mod reason;
 pub(crate) mod status;
+pub(crate) mod telling;
 pub(crate) mod write;

@@ -44,6 +44,17 @@ pub fn reasons() -> impl Iterator<Item = (&'static str, &'static str, &'static s
     Reason::ALL.into_iter().map(|reason| (reason.as_str(), reason.cause(), reason.cure()))
 }
 
+/// How it goes on: what engines that judge health by conditions are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Course {
+    /// Nothing is left to do.
+    Done,
+    /// It is tried again, and likely to come right without anybody's doing. Nobody can say yet how it will end.
+    Reconciling,
+    /// A person, or another object, has to mend it. (It is tried again all the same, and at once when it may be mended.)
+    Stalled,
+}
+
 /// Why the condition `Applied` is as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RecordReason {
@@ -169,6 +180,25 @@ impl Reason {
         }
     }
 
+    /// How it goes on.
+    pub(crate) fn course(self) -> Course {
+        match self {
+            Self::Unsealed => Course::Done,
+            Self::NoSealingKey | Self::Terminating | Self::Drift | Self::ApiError => Course::Reconciling,
+            Self::WrongKey
+            | Self::WrongScope
+            | Self::Damaged
+            | Self::Malformed
+            | Self::DeprecatedData
+            | Self::TemplateUnsupported
+            | Self::NotManaged
+            | Self::Immutable
+            | Self::TypeChange
+            | Self::Rejected
+            | Self::Forbidden => Course::Stalled,
+        }
+    }
+
     /// The label of upstream's counter; none for success.
     pub(crate) fn step(self) -> Option<Step> {
         match self {
@@ -188,6 +218,18 @@ impl Reason {
             | Self::Rejected
             | Self::Forbidden
             | Self::ApiError => Some(Step::Update),
+        }
+    }
+}
+
+impl Course {
+    /// The status of `Synced` and `Ready`. What is tried again is `Unknown`: Argo CD shows `False` as Degraded, and kstatus
+    /// says InProgress.
+    pub(crate) fn status(self) -> &'static str {
+        match self {
+            Self::Done => "True",
+            Self::Reconciling => "Unknown",
+            Self::Stalled => "False",
         }
     }
 }

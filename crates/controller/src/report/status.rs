@@ -7,6 +7,10 @@ use serde_json::{Map, Value};
 pub(crate) const SYNCED: &str = "Synced";
 /// The same truth with the explanation for people.
 pub(crate) const READY: &str = "Ready";
+/// Present, and `True`, while it is tried again and likely to come right by itself.
+pub(crate) const RECONCILING: &str = "Reconciling";
+/// Present, and `True`, while a person or another object has to mend it.
+pub(crate) const STALLED: &str = "Stalled";
 /// The record of what was written, see [`super::applied`].
 pub(crate) const APPLIED: &str = "Applied";
 
@@ -57,10 +61,11 @@ impl SealedStatus {
         self.conditions.iter().find(|condition| &*condition.kind == kind)
     }
 
-    /// Whether `Synced` is `True` for `generation`.
+    /// Whether it says of `generation` that all is well: `Synced` first and `True`, and no word of trouble.
     pub(crate) fn is_synced(&self, generation: i64) -> bool {
         self.observed_generation == Some(generation)
             && self.conditions.first().is_some_and(|first| &*first.kind == SYNCED && first.is_true())
+            && [RECONCILING, STALLED].into_iter().all(|kind| self.condition(kind).is_none())
     }
 }
 
@@ -104,6 +109,11 @@ mod tests {
         let read = SealedStatus::from_json(&status);
         assert_eq!(serde_json::to_value(&read).unwrap(), status);
         assert!(read.is_synced(4) && !read.is_synced(5));
+        for trouble in [RECONCILING, STALLED] {
+            let mut read = read.clone();
+            read.conditions.push(Condition { kind: trouble.into(), ..Condition::default() });
+            assert!(!read.is_synced(4));
+        }
         for odd in [json!(null), json!(1), json!({"conditions": 1}), json!({"conditions": [1, {}, {"type": 3}]})] {
             assert_eq!(SealedStatus::from_json(&odd), SealedStatus::default());
         }

@@ -8,7 +8,6 @@ use crate::api::ApiFailure;
 use crate::apply;
 use crate::engine::Engine;
 use crate::object::Observed;
-use crate::queue::Verdict;
 use crate::report::conditions::{Outcome, next_status};
 use crate::report::events::{Event, event_of};
 use crate::report::reason::Reason;
@@ -45,17 +44,17 @@ impl Told {
     }
 }
 
-/// Tells of `outcome` and of what was done to the Secret. `Ok` holds what to do next, if that is decided here.
+/// Tells of `outcome` and of what was done to the Secret.
 ///
 /// # Errors
-/// When the status could not be written: how to go on.
+/// When the status could not be written: why.
 pub(crate) async fn report(
     engine: &Engine,
     object: &Observed,
     outcome: &Outcome,
     write: Write,
     told: &mut Option<Told>,
-) -> Result<Verdict, Verdict> {
+) -> Result<(), ApiFailure> {
     let now = Timestamp::now();
     let telling = Told::of(outcome, object.generation);
     let before = told.take().or_else(|| Told::before(&object.status));
@@ -72,16 +71,12 @@ pub(crate) async fn report(
     }
     *told = Some(telling);
     if !engine.config.update_status {
-        return Ok(Verdict::Settled);
+        return Ok(());
     }
-    write_status(engine, object, outcome, now).await.map(|()| Verdict::Settled).map_err(|failure| {
+    write_status(engine, object, outcome, now).await.inspect_err(|failure| {
         engine.metrics.status_failed(&object.key.namespace);
         let (namespace, name) = (&*object.key.namespace, &*object.key.name);
         tracing::warn!(namespace, name, error = %failure, "Error updating SealedSecret status");
-        match failure.retry_after() {
-            Some(after) => Verdict::RetryAfter(after),
-            None => Verdict::Retry,
-        }
     })
 }
 

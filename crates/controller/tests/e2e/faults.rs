@@ -46,7 +46,7 @@ async fn a_failing_write_is_retried_and_its_status_is_true_meanwhile() {
     world.post(SEALED, &seal(&handle, "a", &[("k", "v")])).await;
     let status = world.until_reason("a", "ApiError").await;
     assert_eq!(status["conditions"][0]["message"], "failed update: out of order");
-    assert_eq!(status["conditions"].as_array().unwrap().len(), 2, "nothing was applied");
+    assert!(status["conditions"].as_array().unwrap().iter().all(|c| c["type"] != "Applied"), "nothing was applied");
     world.until_reason("a", "Unsealed").await;
     assert_eq!(world.secret("a").await.unwrap()["data"]["k"], base64("v"));
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod canary;
+mod collecting;
 mod faults;
 mod hostile_http;
 mod http;

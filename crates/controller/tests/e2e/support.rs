@@ -161,10 +161,17 @@ impl World {
         })
         .await;
         let conditions = &sealed["status"]["conditions"];
-        let status = if reason == "Unsealed" { "True" } else { "False" };
+        let (status, trouble) = match reason {
+            "Unsealed" => ("True", None),
+            "ApiError" | "Drift" | "Terminating" | "NoSealingKey" => ("Unknown", Some("Reconciling")),
+            _ => ("False", Some("Stalled")),
+        };
         assert_eq!((&conditions[0]["type"], &conditions[1]["type"]), (&json!("Synced"), &json!("Ready")));
         assert_eq!((&conditions[0]["status"], &conditions[1]["status"]), (&json!(status), &json!(status)));
         assert_eq!(conditions[0]["message"].is_null(), reason == "Unsealed", "upstream leaves an empty message out");
+        let shown: Vec<&str> =
+            ["Reconciling", "Stalled"].into_iter().filter(|kind| condition(&sealed, kind).is_some()).collect();
+        assert_eq!(shown, Vec::from_iter(trouble), "one of the two, and only while something is wrong");
         sealed["status"].clone()
     }
 
@@ -186,6 +193,11 @@ impl World {
         })
         .await;
     }
+}
+
+/// A condition of a SealedSecret.
+pub(crate) fn condition<'a>(sealed: &'a Value, kind: &str) -> Option<&'a Value> {
+    sealed["status"]["conditions"].as_array()?.iter().find(|condition| condition["type"] == kind)
 }
 
 fn boxed<B>(body: B) -> UnsyncBoxBody<Bytes, BoxError>
