@@ -10,6 +10,7 @@ use crate::resource::{Resource, Strategy, Version};
 use crate::schema;
 use crate::status::FieldError;
 use crate::store::State;
+use crate::table;
 use crate::validate::names;
 
 /// Defaults the names, checks what serving needs, and sets the status that an established definition has.
@@ -40,6 +41,7 @@ pub(crate) fn resource(definition: &Object) -> Option<Resource> {
             name: version.get("name")?.as_str()?.to_owned(),
             served: flag(version, "served"),
             storage: flag(version, "storage"),
+            columns: table::custom_columns(version, "", &mut Vec::new()),
             schema: schema_of(version).map(|schema| Arc::new(schema::parse(schema, "", &mut Vec::new()))),
             status: version.get("subresources").and_then(|all| all.get("status")).is_some_and(Value::is_object),
         })
@@ -131,6 +133,7 @@ fn check_versions(definition: &Object, errors: &mut Vec<FieldError>) {
         if let Some(wrong) = names::label_1035_error(name) {
             errors.push(FieldError::invalid(format!("spec.versions[{index}].name"), name, wrong));
         }
+        table::custom_columns(version, &format!("spec.versions[{index}]"), errors);
         match schema_of(version) {
             // The real one speaks of the definition as it was before there were versions, if it has one only.
             Some(schema) => {

@@ -60,6 +60,7 @@ mod serve;
 mod service;
 mod status;
 mod store;
+mod table;
 mod tls;
 mod validate;
 mod watch;

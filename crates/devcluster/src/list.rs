@@ -16,6 +16,7 @@ use crate::resource::Strategy;
 use crate::selector::Selector;
 use crate::status::{About, Answer, Failure, FieldError};
 use crate::store::{State, Table};
+use crate::table::Layout;
 
 /// Objects of one snapshot.
 pub(crate) struct Page {
@@ -160,6 +161,25 @@ fn invalid_token() -> Failure {
 }
 
 impl Page {
+    /// The list as a table.
+    pub(crate) fn into_table(self, layout: &Layout) -> Vec<u8> {
+        let mut out = Vec::with_capacity(1024);
+        layout.append(&self.metadata(), true, self.items.iter().map(|item| &**item), &mut out);
+        out.push(b'\n');
+        out
+    }
+
+    fn metadata(&self) -> Value {
+        let mut metadata = json!({ "resourceVersion": self.version.to_string() });
+        if let Some(next) = &self.next {
+            metadata["continue"] = json!(next);
+        }
+        if let Some(remaining) = self.remaining {
+            metadata["remainingItemCount"] = json!(remaining);
+        }
+        metadata
+    }
+
     /// The list as a body.
     pub(crate) fn into_body(self, target: &Target, shape: Shape) -> ListBody {
         let (kind, api_version, view) = match shape {
@@ -170,13 +190,7 @@ impl Page {
             }
             _ => (target.resource.list_kind.as_str(), target.api_version(), View::headless()),
         };
-        let mut metadata = json!({ "resourceVersion": self.version.to_string() });
-        if let Some(next) = self.next {
-            metadata["continue"] = Value::String(next);
-        }
-        if let Some(remaining) = self.remaining {
-            metadata["remainingItemCount"] = json!(remaining);
-        }
+        let metadata = self.metadata();
         let mut head = Vec::with_capacity(256);
         head.extend_from_slice(View::full(&api_version, kind).head().as_bytes());
         head.extend_from_slice(b"\"metadata\":");

@@ -92,16 +92,28 @@ pub(crate) enum Shape {
     Metadata,
     /// Aggregated discovery, in the given version of `apidiscovery.k8s.io`.
     Discovery(&'static str),
+    /// A table, in the given version of `meta.k8s.io`.
+    Table(&'static str),
 }
 
-/// The first acceptable representation in the `Accept` headers. Tables and protobuf are passed over.
-pub(crate) fn shape(headers: &HeaderMap, discovery: bool) -> Answer<Shape> {
+/// What a path can be asked for beside JSON as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offer {
+    Discovery,
+    /// An object or a list: tables and bare metadata.
+    Read,
+    /// The answer to a write: bare metadata.
+    Write,
+}
+
+/// The first acceptable representation in the `Accept` headers. What is not offered is passed over, and so is protobuf.
+pub(crate) fn shape(headers: &HeaderMap, offer: Offer) -> Answer<Shape> {
     let mut any = false;
     for header in headers.get_all(ACCEPT) {
         let Ok(header) = header.to_str() else { continue };
         for range in header.split(',') {
             any = true;
-            if let Some(shape) = shape_of(range, discovery) {
+            if let Some(shape) = shape_of(range, offer) {
                 return Ok(shape);
             }
         }
@@ -109,7 +121,7 @@ pub(crate) fn shape(headers: &HeaderMap, discovery: bool) -> Answer<Shape> {
     if any { Err(Failure::not_acceptable()) } else { Ok(Shape::Full) }
 }
 
-fn shape_of(range: &str, discovery: bool) -> Option<Shape> {
+fn shape_of(range: &str, offer: Offer) -> Option<Shape> {
     let mut parts = range.split(';').map(str::trim);
     if !matches!(parts.next()?, "application/json" | "application/*" | "*/*" | "*") {
         return None;
@@ -126,11 +138,17 @@ fn shape_of(range: &str, discovery: bool) -> Option<Shape> {
     }
     match (kind, group, version) {
         ("", ..) => Some(Shape::Full),
-        ("PartialObjectMetadata" | "PartialObjectMetadataList", "meta.k8s.io", "v1") if !discovery => {
+        ("PartialObjectMetadata" | "PartialObjectMetadataList", "meta.k8s.io", "v1") if offer != Offer::Discovery => {
             Some(Shape::Metadata)
         }
-        ("APIGroupDiscoveryList", "apidiscovery.k8s.io", "v2") if discovery => Some(Shape::Discovery("v2")),
-        ("APIGroupDiscoveryList", "apidiscovery.k8s.io", "v2beta1") if discovery => Some(Shape::Discovery("v2beta1")),
+        ("Table", "meta.k8s.io", "v1") if offer == Offer::Read => Some(Shape::Table("v1")),
+        ("Table", "meta.k8s.io", "v1beta1") if offer == Offer::Read => Some(Shape::Table("v1beta1")),
+        ("APIGroupDiscoveryList", "apidiscovery.k8s.io", "v2") if offer == Offer::Discovery => {
+            Some(Shape::Discovery("v2"))
+        }
+        ("APIGroupDiscoveryList", "apidiscovery.k8s.io", "v2beta1") if offer == Offer::Discovery => {
+            Some(Shape::Discovery("v2beta1"))
+        }
         _ => None,
     }
 }
@@ -172,28 +190,33 @@ mod tests {
 
     use super::*;
 
-    fn accepted(header: &'static str, discovery: bool) -> Result<Shape, u16> {
+    fn accepted(header: &'static str, offer: Offer) -> Result<Shape, u16> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(header));
-        shape(&headers, discovery).map_err(|failure| failure.code)
+        shape(&headers, offer).map_err(|failure| failure.code)
     }
 
     #[test]
     fn the_first_acceptable_representation_is_chosen() {
-        assert_eq!(accepted("application/json", false), Ok(Shape::Full));
-        assert_eq!(accepted("*/*", false), Ok(Shape::Full));
-        assert_eq!(accepted("application/vnd.kubernetes.protobuf,application/json", false), Ok(Shape::Full));
-        assert_eq!(accepted("application/vnd.kubernetes.protobuf", false), Err(406));
-        assert_eq!(accepted("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", false), Ok(Shape::Full));
-        assert_eq!(
-            accepted("application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1", false),
-            Ok(Shape::Metadata)
-        );
-        assert_eq!(
-            accepted("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json", true),
-            Ok(Shape::Discovery("v2"))
-        );
-        assert_eq!(shape(&HeaderMap::new(), false).ok(), Some(Shape::Full));
+        let table = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
+        let partial = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+        let discovery = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
+        for (header, offer, expected) in [
+            ("application/json", Offer::Read, Ok(Shape::Full)),
+            ("*/*", Offer::Read, Ok(Shape::Full)),
+            ("application/vnd.kubernetes.protobuf,application/json", Offer::Read, Ok(Shape::Full)),
+            ("application/vnd.kubernetes.protobuf", Offer::Read, Err(406)),
+            (table, Offer::Read, Ok(Shape::Table("v1"))),
+            (table, Offer::Write, Ok(Shape::Full)),
+            ("application/json;as=Table;v=v2;g=meta.k8s.io", Offer::Read, Err(406)),
+            (partial, Offer::Read, Ok(Shape::Metadata)),
+            (partial, Offer::Discovery, Err(406)),
+            (discovery, Offer::Discovery, Ok(Shape::Discovery("v2"))),
+            (discovery, Offer::Read, Ok(Shape::Full)),
+        ] {
+            assert_eq!(accepted(header, offer), expected, "{header} {offer:?}");
+        }
+        assert_eq!(shape(&HeaderMap::new(), Offer::Read).ok(), Some(Shape::Full));
     }
 
     #[test]

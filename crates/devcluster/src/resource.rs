@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::schema::Schema;
 use crate::status::{About, qualify};
+use crate::table::CustomColumn;
 
 /// What is special about the objects of a resource when they are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub(crate) struct Version {
     pub(crate) status: bool,
     /// What its objects may hold; `None` for kinds whose rules are in code.
     pub(crate) schema: Option<Arc<Schema>>,
+    /// The columns of its tables; empty for kinds whose columns are in code.
+    pub(crate) columns: Vec<CustomColumn>,
 }
 
 /// One served resource.
@@ -138,6 +141,7 @@ pub(crate) fn built_in() -> impl Iterator<Item = Arc<Resource>> {
                 storage: true,
                 status: row.status,
                 schema: None,
+                columns: Vec::new(),
             }],
             plural: row.plural.to_owned(),
             singular: row.singular.to_owned(),

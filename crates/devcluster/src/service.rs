@@ -21,11 +21,12 @@ use crate::list;
 use crate::object::{Object, Stored, View};
 use crate::patch::Patch;
 use crate::protobuf;
-use crate::request::{Query, Shape, Target, decode, dry_run, shape};
+use crate::request::{Offer, Query, Shape, Target, decode, dry_run, shape};
 use crate::resource::Strategy;
 use crate::review::{Known, Review};
 use crate::route::{Route, route};
 use crate::status::{About, Answer, Failure, qualify};
+use crate::table::Layout;
 use crate::watch;
 use crate::write::Write;
 
@@ -120,7 +121,7 @@ fn document(cluster: &Inner, parts: &Parts, route: Route) -> Answer<Response<Res
         }
         Route::CoreVersions | Route::Groups => {
             let core = matches!(route, Route::CoreVersions);
-            if let Shape::Discovery(version) = shape(&parts.headers, true)? {
+            if let Shape::Discovery(version) = shape(&parts.headers, Offer::Discovery)? {
                 let mut response = respond_value(200, &discovery::aggregated(&state, core, version));
                 let kind = format!("application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList");
                 if let Ok(kind) = header::HeaderValue::from_str(&kind) {
@@ -213,7 +214,8 @@ async fn on_resource<B: http_body::Body<Data = Bytes>>(
     let subresource = if target.status { "/status" } else { "" };
     authorize(&cluster.rules(), caller, verb, target.about(), subresource, &target.namespace)?;
 
-    let shape = shape(&parts.headers, false)?;
+    let offer = if matches!(verb, "get" | "list" | "watch") { Offer::Read } else { Offer::Write };
+    let shape = shape(&parts.headers, offer)?;
     let view = match shape {
         Shape::Metadata => View::partial(),
         _ => View::full(&target.api_version(), &target.resource.kind),
@@ -223,10 +225,18 @@ async fn on_resource<B: http_body::Body<Data = Bytes>>(
         "watch" => Ok(respond(200, ResponseBody::events(watch::open(cluster, target, query, shape)?))),
         "list" => {
             let page = list::page(&store.read(), target, query)?;
+            if let Shape::Table(version) = shape {
+                let layout = Layout::new(target, query, version)?;
+                return Ok(respond(200, ResponseBody::whole(page.into_table(&layout))));
+            }
             Ok(respond(200, ResponseBody::list(page.into_body(target, shape))))
         }
         "get" => {
             let object = crud::get(&store.read(), target)?;
+            if let Shape::Table(version) = shape {
+                let layout = Layout::new(target, query, version)?;
+                return Ok(respond(200, ResponseBody::whole(table_of(&layout, &object))));
+            }
             Ok(respond_object(200, &view, &object))
         }
         "create" => {
@@ -262,6 +272,15 @@ async fn on_resource<B: http_body::Body<Data = Bytes>>(
             delete_collection(cluster, target, query, shape, &options)
         }
     }
+}
+
+/// A table of one object.
+fn table_of(layout: &Layout, object: &Stored) -> Vec<u8> {
+    let mut out = Vec::with_capacity(512);
+    let metadata = json!({ "resourceVersion": object.version.to_string() });
+    layout.append(&metadata, true, std::iter::once(object), &mut out);
+    out.push(b'\n');
+    out
 }
 
 fn delete_collection(

@@ -3,6 +3,7 @@
 //! A watcher has no queue. It reads the ring when its reader asks for more, so a slow reader costs nothing; one that
 //! falls out of the ring gets an `ERROR` event with 410 and lists again.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::resource::Strategy;
 use crate::selector::Selector;
 use crate::status::{Answer, Failure, FieldError};
 use crate::store::Change;
+use crate::table::Layout;
 
 /// How long a watch lasts that does not say how long it should.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(45 * 60);
@@ -34,6 +36,7 @@ struct Watcher {
     namespace: String,
     selector: Selector,
     view: View,
+    tables: Option<TableEvents>,
     /// Objects that the watch begins with, as `ADDED` events.
     initial: std::vec::IntoIter<Arc<Stored>>,
     /// The bookmark that ends the initial events is still to be sent.
@@ -46,6 +49,12 @@ struct Watcher {
     shutdown: Receiver<bool>,
     deadline: Instant,
     ended: bool,
+}
+
+/// Events whose objects are tables of one row. The headings come with the first of them.
+struct TableEvents {
+    layout: Layout,
+    headed: Cell<bool>,
 }
 
 /// Opens the watch that `query` asks for.
@@ -62,6 +71,12 @@ pub(crate) fn open(
     let view = match shape {
         Shape::Metadata => View::partial(),
         _ => View::full(&target.api_version(), &target.resource.kind),
+    };
+    let tables = match shape {
+        Shape::Table(version) => {
+            Some(TableEvents { layout: Layout::new(target, query, version)?, headed: Cell::new(false) })
+        }
+        _ => None,
     };
     let state = cluster.store.read();
     let table = state.table(&target.id())?;
@@ -91,6 +106,7 @@ pub(crate) fn open(
         namespace: target.namespace.clone(),
         selector,
         view,
+        tables,
         initial: initial.into_iter(),
         initial_end: bookmarks && query.flag("sendInitialEvents"),
         bookmarks,
@@ -264,7 +280,14 @@ impl Watcher {
         out.extend_from_slice(b"{\"type\":\"");
         out.extend_from_slice(kind.as_bytes());
         out.extend_from_slice(b"\",\"object\":");
-        self.view.append(object, out);
+        match &self.tables {
+            Some(table) => {
+                let metadata = json!({ "resourceVersion": object.version.to_string() });
+                let first = !table.headed.replace(true);
+                table.layout.append(&metadata, first, std::iter::once(object), out);
+            }
+            None => self.view.append(object, out),
+        }
         out.extend_from_slice(b"}\n");
     }
 
@@ -286,6 +309,12 @@ impl Watcher {
             metadata["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
         }
         out.extend_from_slice(b"{\"type\":\"BOOKMARK\",\"object\":");
+        if let Some(table) = &self.tables {
+            let first = !table.headed.replace(true);
+            table.layout.append(&metadata, first, std::iter::empty(), out);
+            out.extend_from_slice(b"}\n");
+            return;
+        }
         out.extend_from_slice(self.view.head().as_bytes());
         out.extend_from_slice(b"\"metadata\":");
         append_json(out, &metadata);

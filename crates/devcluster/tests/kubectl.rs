@@ -4,97 +4,12 @@
 
 mod common;
 
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+#[path = "common/session.rs"]
+mod session;
 
-use bulla_devcluster::{DevCluster, ServeOptions, Server};
-use tempfile::TempDir;
-use tokio::runtime::Runtime;
+use std::process::Stdio;
 
-/// A served cluster, and a home for `kubectl` of its own.
-struct Session {
-    home: TempDir,
-    server: Option<Server>,
-    runtime: Runtime,
-    cluster: DevCluster,
-}
-
-impl Session {
-    fn start() -> Option<Self> {
-        let found =
-            Command::new("kubectl").args(["version", "--client"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        if !found.is_ok_and(|status| status.success()) {
-            assert!(std::env::var_os("BULLA_REQUIRE_PEERS").is_none_or(|value| value != "1"), "kubectl is not in PATH");
-            eprintln!("skipped: kubectl is not in PATH");
-            return None;
-        }
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let cluster = common::cluster();
-        let server = runtime.block_on(cluster.serve(ServeOptions::default())).unwrap();
-        let home = tempfile::tempdir().unwrap();
-        server.write_kubeconfig(&home.path().join("config")).unwrap();
-        Some(Self { home, server: Some(server), runtime, cluster })
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("kubectl");
-        command
-            .args(arguments)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.home.path())
-            .env("KUBECONFIG", self.home.path().join("config"));
-        command
-    }
-
-    fn output(&self, arguments: &[&str]) -> Output {
-        let mut all = vec!["--request-timeout=20s"];
-        all.extend_from_slice(arguments);
-        self.command(&all).output().unwrap()
-    }
-
-    /// Standard output of a command that must succeed.
-    #[track_caller]
-    fn ok(&self, arguments: &[&str]) -> String {
-        let output = self.output(arguments);
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "kubectl {} failed: {error}", arguments.join(" "));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Standard error of a command that must fail.
-    #[track_caller]
-    fn refused(&self, arguments: &[&str]) -> String {
-        let output = self.output(arguments);
-        assert!(!output.status.success(), "kubectl {} should fail", arguments.join(" "));
-        String::from_utf8(output.stderr).unwrap()
-    }
-
-    /// Waits for something that another process causes.
-    #[track_caller]
-    fn until(&self, what: &str, done: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while !done(self) {
-            assert!(Instant::now() < deadline, "not within 20 s: {what}");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    fn file(&self, name: &str, text: &str) -> String {
-        let path: PathBuf = self.home.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        if let Some(server) = self.server.take() {
-            self.runtime.block_on(server.shutdown());
-        }
-    }
-}
+use session::Session;
 
 const MANIFESTS: &str = "
 apiVersion: v1

@@ -263,6 +263,22 @@ async fn media_types_are_negotiated() {
     let json = "application/json".to_owned();
     assert_eq!(get(SECRETS, "application/vnd.kubernetes.protobuf").await, (406, json.clone()));
     assert_eq!(get(SECRETS, "application/json;as=Table;v=v1;g=meta.k8s.io,application/json").await, (200, json));
+    let table = async |path: &str| {
+        let accept = "application/json;as=Table;v=v1;g=meta.k8s.io";
+        let request = Request::get(path).header("accept", accept).body(Full::default()).unwrap();
+        let response = api.send(request).await;
+        let code = response.status().as_u16();
+        let body: Value = serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap();
+        (code, body)
+    };
+    let (_, namespaces) = table("/api/v1/namespaces?limit=1").await;
+    assert_eq!((&namespaces["kind"], &namespaces["rows"][0]["cells"][1]), (&json!("Table"), &json!("Active")));
+    assert_eq!(namespaces["rows"][0]["object"]["kind"], "PartialObjectMetadata");
+    assert_eq!(namespaces["metadata"]["remainingItemCount"], 3);
+    let (_, one) = table("/api/v1/namespaces/default?includeObject=Object").await;
+    assert_eq!(one["rows"][0]["object"]["status"]["phase"], "Active");
+    assert_eq!(table("/api/v1/namespaces?includeObject=None").await.1["rows"][0]["object"], Value::Null);
+    assert_eq!(table("/api/v1/namespaces?includeObject=Nonsense").await.0, 400);
     let aggregated = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
     assert_eq!(get("/apis", aggregated).await, (200, aggregated.to_owned()));
     for path in
