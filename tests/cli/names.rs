@@ -57,5 +57,5 @@ fn condition_types_are_in_the_table() {
         assert!(table.contains(&format!("`{name}`")), "the condition {name} is not in the table");
         seen += 1;
     }
-    assert_eq!(seen, 3, "Synced, Ready, Applied");
+    assert_eq!(seen, 5, "Synced, Ready, Reconciling, Stalled, Applied");
 }
