@@ -13,5 +13,6 @@ mod lifecycle;
 mod ownership;
 mod reach;
 mod support;
+mod templates;
 mod verify_rotate;
 mod web;
