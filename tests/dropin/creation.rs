@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::sealing::base64;
-use crate::world::World;
+use crate::harness::world::World;
 
 const SKIP_OWNER: &str = "sealedsecrets.bitnami.com/skip-set-owner-references";
 

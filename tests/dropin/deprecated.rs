@@ -4,7 +4,7 @@ use bulla_core::sealed::Scope;
 use serde_json::{Value, json};
 
 use crate::harness::sealing::{base64, seal};
-use crate::world::World;
+use crate::harness::world::World;
 
 fn old_form(world: &World, name: &str) -> Value {
     let plain = json!({"apiVersion": "v1", "kind": "Secret", "type": "example.com/old",

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::harness::sealing::base64;
-use crate::world::World;
+use crate::harness::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_secret_comes_back() {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::harness::sealing::{base64, new_key, sealed_object};
-use crate::world::World;
+use crate::harness::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn equal_messages_are_grouped_and_different_ones_are_lines() {

@@ -1,7 +1,7 @@
 //! What goes when a SealedSecret goes.
 
 use crate::harness::until;
-use crate::world::World;
+use crate::harness::world::World;
 
 /// By Kubernetes' own garbage collector: the controller does nothing.
 #[tokio::test(flavor = "multi_thread")]

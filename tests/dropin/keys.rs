@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::harness::api::{self, KEY_LABEL};
 use crate::harness::sealing::{base64, common_key, key_secret, new_key, sealed_object};
 use crate::harness::until;
-use crate::world::World;
+use crate::harness::world::World;
 
 async fn key_secrets(world: &World) -> Vec<Value> {
     world.admin().items(&format!("{}?labelSelector={KEY_LABEL}%3Dactive", api::secrets(&world.own))).await

@@ -13,6 +13,7 @@
 mod creation;
 mod deprecated;
 mod drift;
+mod endpoints;
 mod errors;
 mod gc;
 #[path = "../harness/mod.rs"]
@@ -23,7 +24,6 @@ mod ownership;
 mod process;
 mod scopes;
 mod status;
-mod world;
 
 /// One line for whoever runs `cargo test`. libtest keeps what the print macros say.
 #[test]

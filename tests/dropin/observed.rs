@@ -2,7 +2,7 @@
 
 use crate::harness::process::ask;
 use crate::harness::sealing::common_key;
-use crate::world::World;
+use crate::harness::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn health_readiness_and_certificate_have_upstreams_forms() {

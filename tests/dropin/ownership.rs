@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::harness::sealing::base64;
 use crate::harness::until;
-use crate::world::World;
+use crate::harness::world::World;
 
 const NOT_MANAGED: &str = "Resource \"a\" already exists and is not managed by SealedSecret";
 
@@ -130,4 +130,82 @@ async fn a_new_generation_replaces_the_data_and_the_labels_of_the_template() {
         world.until_secret("a", "the new value", |secret| secret["data"] == json!({"k": base64("value-3")})).await;
     assert_eq!(secret["metadata"]["labels"], json!({"stays": "2"}));
     assert_eq!(world.until_synced("a", "True").await["status"]["observedGeneration"], 2);
+}
+
+const MANAGED: &str = "sealedsecrets.bitnami.com/managed";
+const PATCH: &str = "sealedsecrets.bitnami.com/patch";
+
+/// A Secret of somebody else with these annotations, and what our object makes of it.
+async fn made_of(annotations: Value, template: Value) -> (World, crate::harness::world::Watched, Value) {
+    let world = World::new().await;
+    let controller = world.start(&[]).await;
+    let metadata = json!({"annotations": annotations, "labels": {"theirs": "1", "both": "theirs"}});
+    world.foreign("a", metadata, json!({"k": base64("theirs"), "other": base64("stays")})).await;
+    let mut sealed = world.seal("a", &[("k", "value-1"), ("new", "value-2")]);
+    sealed["spec"]["template"] = template;
+    world.create(&sealed).await;
+    world.until_synced("a", "True").await;
+    world.settled(&controller).await;
+    let secret = world.secret("a").await.unwrap();
+    (world, controller, secret)
+}
+
+fn labels() -> Value {
+    json!({"metadata": {"labels": {"both": "ours", "ours": "2"}}})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_managed_secret_is_taken_over() {
+    let (world, _controller, secret) = made_of(json!({MANAGED: "true"}), labels()).await;
+    assert_eq!(secret["data"], json!({"k": base64("value-1"), "new": base64("value-2")}), "items of others go");
+    assert_eq!(secret["metadata"]["ownerReferences"][0]["uid"], world.sealed("a").await["metadata"]["uid"]);
+    assert_eq!(
+        (&secret["metadata"]["labels"]["both"], &secret["metadata"]["labels"]["ours"]),
+        (&json!("ours"), &json!("2"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_to_be_patched_keeps_what_others_put_there_and_gets_no_owner() {
+    let (_world, _controller, secret) = made_of(json!({PATCH: "true", "note": "x"}), labels()).await;
+    let data = json!({"k": base64("value-1"), "new": base64("value-2"), "other": base64("stays")});
+    assert_eq!(secret["data"], data);
+    assert_eq!(secret["metadata"]["labels"], json!({"theirs": "1", "both": "ours", "ours": "2"}));
+    assert_eq!(secret["metadata"]["annotations"], json!({PATCH: "true", "note": "x"}));
+    assert_eq!(secret["metadata"].get("ownerReferences"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn managed_and_patch_together_merge_and_own() {
+    let (_world, _controller, secret) = made_of(json!({MANAGED: "true", PATCH: "true"}), json!({})).await;
+    let data = json!({"k": base64("value-1"), "new": base64("value-2"), "other": base64("stays")});
+    assert_eq!(secret["data"], data);
+    assert_eq!(secret["metadata"]["ownerReferences"][0]["kind"], "SealedSecret");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_live_secret_can_say_that_it_is_managed() {
+    let world = World::new().await;
+    let _controller = world.start(&[]).await;
+    world.foreign("a", json!({"annotations": {MANAGED: "false"}}), json!({"k": base64("theirs")})).await;
+    let mut sealed = world.seal("a", &[("k", "value-1")]);
+    sealed["metadata"]["annotations"] = json!({MANAGED: "true", PATCH: "true"});
+    sealed["spec"]["template"] = json!({"metadata": {"annotations": {MANAGED: "true", PATCH: "true"}}});
+    world.create(&sealed).await;
+    world.until_refused("a", &format!("failed update: {NOT_MANAGED}")).await;
+    world.admin().edit(&world.secret_path("a"), &json!({"metadata": {"annotations": {MANAGED: "true"}}})).await;
+    world.until_synced("a", "True").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_patched_secret_stays_when_its_sealed_secret_goes() {
+    let (world, controller, _) = made_of(json!({PATCH: "true"}), json!({})).await;
+    world.admin().delete(&world.sealed_path("a")).await;
+    // An object that comes and goes behind it shows that the collector and the controller have been at work.
+    world.create(&world.seal("b", &[("k", "value-3")])).await;
+    world.until_synced("b", "True").await;
+    world.admin().delete(&world.sealed_path("b")).await;
+    until("the other Secret is collected", || async { world.secret("b").await.is_none().then_some(()) }).await;
+    world.settled(&controller).await;
+    assert_eq!(world.secret("a").await.unwrap()["data"]["other"], base64("stays"));
 }

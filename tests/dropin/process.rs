@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use crate::harness::api;
 use crate::harness::process::{ask, run_to_end};
 use crate::harness::sealing::{common_key, key_secret};
-use crate::world::World;
+use crate::harness::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_closes_the_ports_and_exits_with_0() {

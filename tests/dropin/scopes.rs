@@ -4,7 +4,7 @@ use bulla_core::sealed::Scope;
 use serde_json::{Value, json};
 
 use crate::harness::sealing::base64;
-use crate::world::World;
+use crate::harness::world::World;
 
 const NAMESPACE_WIDE: &str = "sealedsecrets.bitnami.com/namespace-wide";
 const CLUSTER_WIDE: &str = "sealedsecrets.bitnami.com/cluster-wide";

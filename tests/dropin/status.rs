@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::api::condition;
-use crate::world::World;
+use crate::harness::world::World;
 
 fn time<'a>(sealed: &'a Value, field: &str) -> &'a str {
     condition(sealed, "Synced").unwrap()[field].as_str().unwrap()

@@ -10,8 +10,10 @@
 pub(crate) mod api;
 pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod random;
 pub(crate) mod sealing;
 pub(crate) mod server;
+pub(crate) mod world;
 
 use std::future::Future;
 use std::time::{Duration, Instant};

@@ -243,7 +243,7 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Answer,
     parts.headers.remove(header::TRANSFER_ENCODING);
     let body = body.into_data_stream().map(|chunk| chunk.map_err(BoxError::from));
     let body = if asked.is_watch() && parts.status.is_success() {
-        boxed(events(Box::pin(body), asked, interference))
+        boxed(events(Box::pin(body), asked, state))
     } else if let Some(bytes) = cut {
         boxed(cut_after(body, bytes))
     } else {
@@ -296,22 +296,18 @@ fn cut_after(
 }
 
 /// The lines of a watch, each one asked about.
-fn events<S>(
-    chunks: S,
-    watch: Asked,
-    interference: Arc<dyn Interference>,
-) -> impl Stream<Item = Result<Bytes, BoxError>> + Send + 'static
+fn events<S>(chunks: S, watch: Asked, state: Arc<State>) -> impl Stream<Item = Result<Bytes, BoxError>> + Send + 'static
 where
     S: Stream<Item = Result<Bytes, BoxError>> + Send + Unpin + 'static,
 {
     struct Reader<S> {
         chunks: S,
         watch: Asked,
-        interference: Arc<dyn Interference>,
+        state: Arc<State>,
         unread: Vec<u8>,
         ended: bool,
     }
-    let reader = Reader { chunks, watch, interference, unread: Vec::new(), ended: false };
+    let reader = Reader { chunks, watch, state, unread: Vec::new(), ended: false };
     stream::unfold(reader, |mut reader| async move {
         loop {
             if reader.ended {
@@ -320,7 +316,9 @@ where
             if let Some(end) = reader.unread.iter().position(|&byte| byte == b'\n') {
                 let line: Vec<u8> = reader.unread.drain(..=end).collect();
                 let event = serde_json::from_slice(&line).unwrap_or_default();
-                match reader.interference.event(&reader.watch, &event) {
+                // The one of now: a watch outlives many.
+                let interference = Arc::clone(&reader.state.interference.lock().unwrap());
+                match interference.event(&reader.watch, &event) {
                     EventFate::Pass => return Some((Ok(Bytes::from(line)), reader)),
                     EventFate::Skip => continue,
                     EventFate::End => return None,

@@ -46,7 +46,9 @@ impl Server {
             .root
             .to_json()
             .expect("and can be JSON");
-        let cluster = DevCluster::new(Options { crds: vec![crd], ..Options::default() }).expect("a cluster in memory");
+        let options =
+            Options { crds: vec![crd], bookmark_interval: std::time::Duration::from_millis(500), ..Options::default() };
+        let cluster = DevCluster::new(options).expect("a cluster in memory");
         let client = Client::new(cluster.trusted_service(), "default");
         Self { admin: Api(client.clone()), controller: client, real: None }
     }

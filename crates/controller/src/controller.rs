@@ -12,7 +12,6 @@ use tokio_util::task::TaskTracker;
 
 use crate::engine::{self, Engine};
 use crate::http::{self, Serves};
-use crate::renders::Renders;
 use crate::rsa_pool::RsaPool;
 use crate::{Config, Error, watch};
 
@@ -169,9 +168,7 @@ impl Handle {
 
     fn spawn_tasks(&self) {
         let engine = &self.engine;
-        // Objects whose templates run take no worker away from the others.
-        let workers = engine.config.workers.max(1);
-        for _ in 0..workers + Renders::places(workers) {
+        for _ in 0..engine.config.workers.max(1) {
             self.tasks.spawn(engine::work(Arc::clone(engine), self.stop.clone()));
         }
         self.until_stopped({

@@ -13,6 +13,5 @@ mod lifecycle;
 mod ownership;
 mod reach;
 mod support;
-mod templates;
 mod verify_rotate;
 mod web;

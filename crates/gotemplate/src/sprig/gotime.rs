@@ -105,8 +105,7 @@ pub(super) fn zone_at(time: GoTime, name: &str) -> GoTime {
 }
 
 impl GoTime {
-    pub(crate) fn now(meter: &Meter) -> Self {
-        meter.vary();
+    pub(crate) fn now() -> Self {
         let now = jiff::Timestamp::now();
         Self { nanoseconds: now.subsec_nanosecond().unsigned_abs(), ..Self::unix(now.as_second()) }
     }

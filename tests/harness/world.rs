@@ -10,12 +10,12 @@ use bulla_core::sealed::{Scope, SealingCertificate};
 use serde_json::{Value, json};
 use tokio::sync::MutexGuard;
 
-use crate::harness::api::{self, Api, condition};
-use crate::harness::process::{Controller, Launch};
-use crate::harness::proxy::Proxy;
-use crate::harness::sealing::{common_key, key_secret, sealed_object};
-use crate::harness::server::{Server, real_cluster};
-use crate::harness::{PATIENCE, until};
+use super::api::{self, Api, condition};
+use super::process::{Controller, Launch};
+use super::proxy::Proxy;
+use super::sealing::{common_key, key_secret, sealed_object};
+use super::server::{Server, real_cluster};
+use super::{PATIENCE, until};
 
 /// A controller without namespaces in its flags sees the whole cluster, so on a real one there is one test at a time. The
 /// list has the namespaces whose SealedSecrets the next one must not find.
@@ -117,9 +117,14 @@ impl World {
         }
     }
 
-    pub(crate) async fn start_as(&self, launch: &Launch) -> Watched {
+    /// Starts a controller that may not become ready.
+    pub(crate) async fn start_unready(&self, launch: &Launch) -> Watched {
         let controller = launch.start().await;
-        let watched = Watched { controller, proxy: self.proxy.clone(), values: Arc::clone(&self.values) };
+        Watched { controller, proxy: self.proxy.clone(), values: Arc::clone(&self.values) }
+    }
+
+    pub(crate) async fn start_as(&self, launch: &Launch) -> Watched {
+        let watched = self.start_unready(launch).await;
         watched.ready().await;
         watched
     }
@@ -254,7 +259,7 @@ impl Drop for Watched {
         assert!(!log.to_lowercase().contains("forbidden"), "upstream's rights are not enough:\n{log}");
         assert!(!log.contains("panicked"), "the controller panicked:\n{log}");
         for value in self.values.lock().unwrap().iter() {
-            for needle in [value.clone(), crate::harness::sealing::base64(value)] {
+            for needle in [value.clone(), super::sealing::base64(value)] {
                 assert!(!log.contains(&needle), "the log holds a value:\n{log}");
                 assert!(!told.contains(&needle), "a status or an event holds a value:\n{told}");
             }
