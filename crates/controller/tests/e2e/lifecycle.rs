@@ -207,20 +207,6 @@ async fn drift_is_left_alone_where_that_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_war_of_writes_is_not_fought() {
-    let (world, _handle) = world_with("a", |_| {}).await;
-    world.until_reason("a", "Unsealed").await;
-    for round in 0..3 {
-        world.edit(&format!("{SECRETS}/a"), json!({"data": {"user": base64(&format!("theirs {round}"))}})).await;
-        world.until_secret("a", "it is restored", |s| s["data"]["user"] == base64("admin")).await;
-    }
-    world.edit(&format!("{SECRETS}/a"), json!({"data": {"user": base64("theirs")}})).await;
-    let status = world.until_reason("a", "Drift").await;
-    assert!(status["conditions"][1]["message"].as_str().unwrap().contains("bulla.dev/drift: ignore"));
-    assert_eq!(world.secret("a").await.unwrap()["data"]["user"], base64("theirs"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn the_scope_annotation_alone_wakes_the_object() {
     let (world, _handle) = world_with("a", |_| {}).await;
     world.until_reason("a", "Unsealed").await;

@@ -5,11 +5,13 @@
 
 mod canary;
 mod collecting;
+mod drift;
 mod faults;
 mod hostile_http;
 mod http;
 mod keys;
 mod lifecycle;
+mod mended;
 mod ownership;
 mod reach;
 mod support;

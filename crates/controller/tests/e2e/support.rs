@@ -14,6 +14,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
 use kube::client::Body;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tower::{BoxError, ServiceExt as _};
 
 pub(crate) const SEALED: &str = "/apis/bitnami.com/v1alpha1/namespaces/default/sealedsecrets";
@@ -21,13 +22,18 @@ pub(crate) const SECRETS: &str = "/api/v1/namespaces/default/secrets";
 pub(crate) const KEYS: &str = "/api/v1/namespaces/kube-system/secrets";
 pub(crate) const KEY_LABEL: &str = "sealedsecrets.bitnami.com/sealed-secrets-key";
 
-/// Decides about a request by method and path: `Some` is answered instead of the API server.
+/// Decides about a request by method and path: `Some` is answered instead of the API server. A message
+/// `come back in SECONDS` is a Retry-After, too.
 pub(crate) type Fault = dyn Fn(&Method, &str) -> Option<(u16, &'static str)> + Send + Sync;
+
+type Hang = dyn Fn(&Method, &str) -> bool + Send + Sync;
 
 pub(crate) struct World {
     pub(crate) cluster: DevCluster,
     pub(crate) admin: kube::Client,
     faults: Arc<Mutex<Option<Arc<Fault>>>>,
+    /// Requests for which this holds are not answered until it is `None`.
+    hangs: watch::Sender<Option<Arc<Hang>>>,
     pub(crate) bodies: Arc<Mutex<Vec<String>>>,
 }
 
@@ -41,7 +47,7 @@ impl World {
     pub(crate) fn with_crds(crds: Vec<Value>) -> Self {
         let cluster = DevCluster::new(Options { crds, ..Options::default() }).unwrap();
         let admin = kube::Client::new(cluster.trusted_service(), "default");
-        Self { cluster, admin, faults: Arc::default(), bodies: Arc::default() }
+        Self { cluster, admin, faults: Arc::default(), hangs: watch::Sender::default(), bodies: Arc::default() }
     }
 
     /// What the API server answers to the controller instead of working.
@@ -49,22 +55,33 @@ impl World {
         *self.faults.lock().unwrap() = Some(Arc::new(fault));
     }
 
+    /// What the API server does not answer to the controller, until it is healed.
+    pub(crate) fn hang(&self, hang: impl Fn(&Method, &str) -> bool + Send + Sync + 'static) {
+        self.hangs.send_replace(Some(Arc::new(hang)));
+    }
+
     pub(crate) fn heal(&self) {
         *self.faults.lock().unwrap() = None;
+        self.hangs.send_replace(None);
     }
 
     /// A client whose requests may fail; bodies of statuses and events are kept for reading.
     fn controllers_client(&self) -> kube::Client {
         let (service, faults, bodies) =
             (self.cluster.trusted_service(), Arc::clone(&self.faults), Arc::clone(&self.bodies));
+        let hangs = self.hangs.subscribe();
         let service = tower::service_fn(move |request: Request<Body>| {
             let fault = faults.lock().unwrap().clone();
+            let mut hangs = hangs.clone();
             let (service, bodies) = (service.clone(), Arc::clone(&bodies));
             async move {
                 let path = request.uri().path().to_owned();
+                let method = request.method().clone();
+                hangs.wait_for(|hang| !hang.as_ref().is_some_and(|hang| hang(&method, &path))).await?;
                 if let Some((code, message)) = fault.and_then(|fault| fault(request.method(), &path)) {
                     let reason = if code == 409 { "Conflict" } else { "Fault" };
-                    let status = json!({"kind": "Status", "code": code, "reason": reason, "message": message});
+                    let status = json!({"kind": "Status", "code": code, "reason": reason, "message": message, "details": {
+                        "retryAfterSeconds": message.strip_prefix("come back in ").and_then(|text| text.parse::<u32>().ok())}});
                     let mut response = Response::new(boxed(Full::new(Bytes::from(status.to_string()))));
                     *response.status_mut() = StatusCode::from_u16(code).unwrap();
                     return Ok::<_, BoxError>(response);
