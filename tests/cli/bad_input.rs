@@ -243,8 +243,8 @@ fn what_is_no_sealed_secret_is_refused() {
         (String::new(), &["(E0202)"]),
         (format!("a: [{CANARY}"), &["(E0201)"]),
         (
-            "kind: SealedSecret\nmetadata: {name: a}\nspec: {template: {data: {x: y}}}".to_owned(),
-            &["(E0405)", "spec.template.data"],
+            "kind: SealedSecret\nmetadata: {name: a}\nspec: {template: {data: {x: 5}}}".to_owned(),
+            &["(E0403)", "spec.template.data.x is a number, not text"],
         ),
         (
             "kind: SealedSecret\nmetadata: {name: a}\nspec: {data: AgA=, encryptedData: {a: AgA=}}".to_owned(),

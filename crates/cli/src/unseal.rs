@@ -1,7 +1,9 @@
 //! `bulla unseal`: SealedSecrets in, plain Secrets out, with private keys at hand and without a cluster.
 //!
-//! Nothing is printed unless every value of every document opens; what does not is explained item by item.
+//! Nothing is printed unless every value of every document opens and every template renders; what does not is explained item
+//! by item.
 
+use bulla_controller::render_templates;
 use bulla_core::sealed::{
     FailureClass, KeyRing, ObjectHints, SealedSecret, UnsealError, UnsealOptions, UnsealedSecret, read_key_backup,
     unseal,
@@ -134,21 +136,22 @@ fn read_object(place: &str, object: &Value) -> Result<SealedSecret> {
 
 fn open(sealed: &SealedSecret, ring: &KeyRing) -> std::result::Result<UnsealedSecret, UnsealError> {
     let mut hints = ObjectHints::new(&sealed.namespace, sealed.created, None);
-    unseal(sealed, ring, &mut hints, UnsealOptions::default())
+    unseal(sealed, ring, &mut hints, UnsealOptions::default(), &render_templates)
 }
 
 fn code(error: &UnsealError) -> Code {
     match error {
         UnsealError::Items(_) => Code::DoesNotOpen,
-        UnsealError::TemplateData { .. } => Code::HasTemplates,
+        UnsealError::Templates(_) => Code::TemplateFails,
         _ => Code::DeprecatedData,
     }
 }
 
 fn hint(code: Code) -> &'static str {
     match code {
-        Code::HasTemplates => {
-            "spec.template.data is rendered by a later version; the controller and kubeseal of Sealed Secrets do it"
+        Code::TemplateFails => {
+            "correct the templates in spec.template.data that the lines above name; docs/templates.md has the language \
+             and its limits"
         }
         Code::DeprecatedData => "seal the plain Secret again; new SealedSecrets use spec.encryptedData",
         _ => {
@@ -170,6 +173,11 @@ fn explain(place: &str, sealed: &SealedSecret, error: &UnsealError, console: Con
             if items.iter().any(|(_, failure)| mangled(failure.class())) {
                 console
                     .item(&format!("{place}: {object}: a value was mangled on its way: compare with the file in Git"));
+            }
+        }
+        UnsealError::Templates(templates) => {
+            for error in templates.errors.values() {
+                console.item(&format!("{place}: {object}: {error}"));
             }
         }
         other => console.item(&format!("{place}: {object}: {other}")),

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::engine::{self, Engine};
 use crate::http::{self, Serves};
+use crate::renders::Renders;
 use crate::rsa_pool::RsaPool;
 use crate::{Config, Error, watch};
 
@@ -168,7 +169,9 @@ impl Handle {
 
     fn spawn_tasks(&self) {
         let engine = &self.engine;
-        for _ in 0..engine.config.workers.max(1) {
+        // Objects whose templates run take no worker away from the others.
+        let workers = engine.config.workers.max(1);
+        for _ in 0..workers + Renders::places(workers) {
             self.tasks.spawn(engine::work(Arc::clone(engine), self.stop.clone()));
         }
         self.until_stopped({

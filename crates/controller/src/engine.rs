@@ -19,6 +19,7 @@ use crate::object::ObjectKey;
 use crate::queue::{Queue, Verdict, Wake};
 use crate::reconcile::{self, Memory};
 use crate::recovery::{Outage, PROBE, Recovery};
+use crate::renders::Renders;
 use crate::rsa_pool::RsaPool;
 
 /// The running controller.
@@ -26,6 +27,7 @@ pub(crate) struct Engine {
     pub(crate) client: kube::Client,
     pub(crate) config: Config,
     pub(crate) pool: Arc<RsaPool>,
+    pub(crate) renders: Renders,
     pub(crate) keys: KeyRegistry,
     pub(crate) queue: Queue,
     pub(crate) metrics: Metrics,
@@ -46,6 +48,7 @@ impl Engine {
         Self {
             index: Mutex::new(Index::new(sets.iter().map(String::as_str), selects)),
             keys: KeyRegistry::new(client.clone(), config.clone(), Arc::clone(&pool)),
+            renders: Renders::new(config.workers),
             client,
             config,
             pool,
@@ -115,6 +118,14 @@ impl Engine {
         self.recovery.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The object needs its place before the templates no more; who gets it is woken.
+    pub(crate) fn leave_place(&self, key: &ObjectKey) {
+        for next in self.renders.leave(key) {
+            // Not a mended cause: failures in a row still count.
+            self.queue.wake(&next, Wake::Touched);
+        }
+    }
+
     /// Passes the wakes of an event on.
     pub(crate) fn wake(&self, woken: Woken) {
         for (key, wake) in woken {
@@ -146,8 +157,9 @@ impl Engine {
 
     pub(crate) fn metrics_text(&self) -> String {
         let objects = self.index().all_sealed().count();
+        let (ready, delayed) = self.queue.depth();
         self.metrics.encode(Now {
-            queue: self.queue.depth(),
+            queue: (ready + self.renders.waiting(), delayed),
             keys: self.keys.count(),
             private_operations: self.private_operations(),
             objects,
@@ -190,6 +202,10 @@ pub(crate) async fn work(engine: Arc<Engine>, stop: CancellationToken) {
             tracing::error!(namespace = &*key.namespace, name = &*key.name, "a bug broke the work off, will retry");
             Verdict::Retry
         });
+        if verdict != Verdict::Parked {
+            // Also a place that was kept for the object, and that it did not need after all.
+            engine.leave_place(&key);
+        }
         engine.queue.finish(&key, verdict);
     }
 }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use bulla_core::sealed::{KEY_ACTIVE, KEY_LABEL, MANAGED_ANNOTATION, PATCH_ANNOTATION, SealedSecret};
+use bulla_core::sealed::{KEY_ACTIVE, KEY_LABEL, MANAGED_ANNOTATION, PATCH_ANNOTATION, Scope, SealedSecret};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Deserializer};
@@ -81,6 +81,16 @@ impl Observed {
             sealed: read_sealed(object).map(Arc::new).map_err(|error| error.to_string()),
             status: SealedStatus::from_json(object.get("status").unwrap_or(&Value::Null)),
         })
+    }
+
+    /// The scope that the object states, if it can be read.
+    pub(crate) fn scope(&self) -> Option<Scope> {
+        self.sealed.as_ref().ok().map(|sealed| sealed.scope())
+    }
+
+    /// Whether a stranger's templates have to run.
+    pub(crate) fn has_templates(&self) -> bool {
+        self.sealed.as_ref().is_ok_and(|sealed| sealed.template.data.values().any(Option::is_some))
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) enum Wake {
 pub(crate) enum Verdict {
     /// Nothing left to do until it is woken.
     Settled,
+    /// Not tried: it waits for something that will wake it. Its failures in a row still count.
+    Parked,
     /// Try again, later with each failure in a row.
     Retry,
     /// Try again, and not before the API server said (`Retry-After`).
@@ -137,6 +139,7 @@ impl Schedule {
                 state.conflicts = 0;
                 None
             }
+            Verdict::Parked => None,
             Verdict::Hold(delay) => Some(delay),
             Verdict::Conflict if state.conflicts < FAST_CONFLICTS => {
                 state.conflicts += 1;
@@ -165,6 +168,7 @@ impl Schedule {
                 state.delayed = Some(at);
                 self.delayed.insert(at, key.clone());
             }
+            (None, None) if verdict == Verdict::Parked => {}
             (None, None) => {
                 self.states.remove(key);
             }
@@ -286,6 +290,25 @@ mod tests {
         schedule.finish(&key("a"), Verdict::Settled, now, 1.0);
         assert_eq!(schedule.take(now), None);
         assert!(schedule.states.is_empty(), "settled keys cost nothing");
+    }
+
+    #[test]
+    fn a_parked_key_waits_to_be_woken_and_its_failures_still_count() {
+        let mut now = Instant::now();
+        let mut schedule = Schedule::default();
+        schedule.wake(&key("a"), Wake::Mended);
+        for _ in 0..3 {
+            schedule.take(now).unwrap();
+            schedule.finish(&key("a"), Verdict::Retry, now, 1.0);
+            now = schedule.next_due().unwrap();
+        }
+        schedule.take(now).unwrap();
+        schedule.finish(&key("a"), Verdict::Parked, now, 1.0);
+        assert_eq!((schedule.take(now), schedule.next_due()), (None, None));
+        schedule.wake(&key("a"), Wake::Touched);
+        assert_eq!(schedule.take(now), Some(key("a")));
+        schedule.finish(&key("a"), Verdict::Retry, now, 1.0);
+        assert_eq!(schedule.next_due(), Some(now + Duration::from_secs(8)));
     }
 
     #[test]

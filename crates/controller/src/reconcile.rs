@@ -4,14 +4,11 @@
 //! is tried again the queue's.
 
 use std::pin::pin;
-use std::sync::Arc;
-
-use bulla_core::sealed::{ObjectHints, Scope, UnsealedSecret};
 
 use crate::api::ApiFailure;
 use crate::apply;
 use crate::collect::collect;
-use crate::dialect::sealed_secret::{self, Unstated};
+use crate::desired::{Remembered, desired};
 use crate::drift::Repairs;
 use crate::engine::Engine;
 use crate::index::Live;
@@ -21,7 +18,7 @@ use crate::recovery::Outage;
 use crate::report;
 use crate::report::applied::Applied;
 use crate::report::conditions::{Failed, Outcome};
-use crate::report::reason::{Course, Reason};
+use crate::report::reason::Course;
 use crate::report::telling;
 use crate::report::write::Told;
 use crate::write::{Done, Task, Unwritten, Write, failed_write, slow, verdict_of, write_secret};
@@ -33,18 +30,9 @@ pub(crate) struct Memory {
     instance: Box<str>,
     /// What we wrote, or looked at last.
     applied: Option<Applied>,
-    /// Why the object states no Secret, and what that was found from: without a change there is no need to ask RSA again.
-    unstated: Option<(Asked, Unstated)>,
+    unstated: Remembered,
     repairs: Repairs,
     pub(crate) told: Option<Told>,
-}
-
-/// What decides whether an object opens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Asked {
-    generation: i64,
-    scope: Option<Scope>,
-    keys: u64,
 }
 
 impl Memory {
@@ -97,7 +85,10 @@ pub(crate) async fn reconcile(engine: &Engine, key: &ObjectKey) -> Verdict {
         return Verdict::Settled;
     }
     let (verdict, outage) = work(engine, &object, &mut memory).await;
-    engine.ended(key, outage);
+    // What was not tried says nothing about an outage.
+    if verdict != Verdict::Parked {
+        engine.ended(key, outage);
+    }
     let keys = memory.unstated.as_ref().filter(|_| memory.wants_key()).map(|(asked, _)| asked.keys);
     engine.put_memory(key, memory);
     // A key that came while its memory was with us has woken everybody else.
@@ -133,6 +124,10 @@ async fn work(engine: &Engine, object: &Observed, memory: &mut Memory) -> (Verdi
     }
     if live == Live::Absent && record.is_some() && is_gone(engine, object).await {
         return (Verdict::Settled, None);
+    }
+    // Opened and rendered are only so many at a time, so that nobody's templates hold up everybody's objects.
+    if object.has_templates() && !engine.renders.enter(&object.key) {
+        return (Verdict::Parked, None);
     }
     let tried = attempt(engine, object, &live, record.as_ref(), memory).await;
     tell(engine, object, tried, memory).await
@@ -185,7 +180,7 @@ async fn is_gone(engine: &Engine, object: &Observed) -> bool {
 /// Whether there is nothing to do: the Secret is the one that was written last, untouched, from what the object states now.
 fn is_settled(engine: &Engine, object: &Observed, live: &Live, record: &Applied, known: bool) -> bool {
     let states_the_same =
-        record.generation == object.generation && scope(object).is_some_and(|scope| *record.scope == *scope.as_str());
+        record.generation == object.generation && object.scope().is_some_and(|scope| *record.scope == *scope.as_str());
     let reported = known || object.status.is_synced(object.generation);
     let untouched = match live {
         Live::Present(secret) => secret.uid == record.secret && secret.resource_version == record.resource_version,
@@ -208,10 +203,6 @@ fn on_record(object: &Observed, record: &Applied) -> Applied {
     }
 }
 
-fn scope(object: &Observed) -> Option<Scope> {
-    object.sealed.as_ref().ok().map(|sealed| sealed.scope())
-}
-
 async fn attempt(
     engine: &Engine,
     object: &Observed,
@@ -225,7 +216,7 @@ async fn attempt(
         (Live::Unknown, Some(_)) => true,
         _ => false,
     };
-    let secret = match desired(engine, object, record, memory).await {
+    let mut secret = match desired(engine, object, record, &mut memory.unstated).await {
         Ok(secret) => secret,
         Err(unstated) => {
             let mut explanations = unstated.explanations;
@@ -236,9 +227,9 @@ async fn attempt(
             return failed_try(failed, Verdict::Retry, false);
         }
     };
-    let task = Task { object, secret: &secret, live, record };
+    let task = Task { object, live, record };
     let written = {
-        let mut writing = pin!(write_secret(engine, task, &mut memory.repairs));
+        let mut writing = pin!(write_secret(engine, task, &mut secret, &mut memory.repairs));
         tokio::select! {
             written = &mut writing => written,
             () = tokio::time::sleep(telling::SLOW) => {
@@ -252,7 +243,7 @@ async fn attempt(
     };
     match written {
         Ok(Done { live, lent, write, pause }) => {
-            let scope = scope(object).unwrap_or_default();
+            let scope = object.scope().unwrap_or_default();
             let record = Applied::new(&secret, object.generation, scope, &live.uid, &live.resource_version);
             let record = Applied { lent, ..record };
             engine.index().note_secret(&object.key, &live);
@@ -288,44 +279,4 @@ async fn attempt(
 
 fn failed_try(failed: Failed, verdict: Verdict, transient: bool) -> Tried {
     Tried { outcome: Outcome::Failed(failed), verdict, write: Write::Nothing, transient, outage: None }
-}
-
-/// The Secret that the object states, by RSA or from memory.
-async fn desired(
-    engine: &Engine,
-    object: &Observed,
-    record: Option<&Applied>,
-    memory: &mut Memory,
-) -> Result<UnsealedSecret, Unstated> {
-    let (ring, keys) = engine.keys.ring();
-    let asked = Asked { generation: object.generation, scope: scope(object), keys };
-    if let Some((before, unstated)) = &memory.unstated
-        && *before == asked
-    {
-        return Err(unstated.clone());
-    }
-    let stated = match &object.sealed {
-        Err(why) => Err(sealed_secret::unreadable(why)),
-        Ok(sealed) => {
-            let sealed = Arc::clone(sealed);
-            let last_key = record.and_then(Applied::last_key);
-            let accept_deprecated_data = engine.config.accept_deprecated_data;
-            let no_keys = ring.keys().is_empty();
-            let work = move || {
-                let mut hints = ObjectHints::new(&sealed.namespace, sealed.created, last_key);
-                sealed_secret::desired(&sealed, &ring, &mut hints, accept_deprecated_data)
-            };
-            let size = object.sealed.as_ref().map_or(0, |sealed| sealed.items.len());
-            match engine.pool.run(size, work).await {
-                Ok(Err(unstated)) if no_keys && unstated.reason == Reason::WrongKey => {
-                    Err(Unstated { reason: Reason::NoSealingKey, ..unstated })
-                }
-                Ok(stated) => stated,
-                // Not remembered: a bug that depends on the object only is tried again, at the queue's pace.
-                Err(broken) => return Err(sealed_secret::unreadable(&broken.to_string())),
-            }
-        }
-    };
-    memory.unstated = stated.as_ref().err().map(|unstated| (asked, unstated.clone()));
-    stated
 }

@@ -20,6 +20,7 @@ use crate::report::applied::Applied;
 use crate::report::conditions::Failed;
 use crate::report::events::{Event, corrected};
 use crate::report::reason::Reason;
+use crate::varying;
 
 /// Why a Secret was not written.
 pub(crate) enum Unwritten {
@@ -54,7 +55,6 @@ pub(crate) enum Write {
 #[derive(Clone, Copy)]
 pub(crate) struct Task<'a> {
     pub(crate) object: &'a Observed,
-    pub(crate) secret: &'a UnsealedSecret,
     /// What the watch says of the Secret.
     pub(crate) live: &'a Live,
     /// What was written before.
@@ -62,8 +62,13 @@ pub(crate) struct Task<'a> {
 }
 
 /// Creates, updates or leaves the Secret.
-pub(crate) async fn write_secret(engine: &Engine, task: Task<'_>, repairs: &mut Repairs) -> Result<Done, Unwritten> {
-    let Task { object, secret, live, record } = task;
+pub(crate) async fn write_secret(
+    engine: &Engine,
+    task: Task<'_>,
+    secret: &mut UnsealedSecret,
+    repairs: &mut Repairs,
+) -> Result<Done, Unwritten> {
+    let Task { object, live, record } = task;
     let owner = OwnerReference { name: &object.key.name, uid: &object.uid };
     // Not ours by metadata alone: then nobody else's values are read.
     if let Live::Present(present) = live
@@ -79,6 +84,7 @@ pub(crate) async fn write_secret(engine: &Engine, task: Task<'_>, repairs: &mut 
             let same_secret = found.as_ref().is_none_or(|found| found.text("uid") == &*record.secret);
             record.generation == object.generation && same_secret
         });
+        varying::keep(secret, object.generation, found.as_ref(), record);
         match plan::plan(secret, &owner, found.as_ref(), record) {
             Plan::Refuse(refusal) => return Err(Unwritten::Refused(refusal, Verdict::Retry)),
             Plan::Leave { lent } => {

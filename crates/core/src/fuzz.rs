@@ -4,7 +4,7 @@
 
 use crate::sealed::{
     Envelope, KeyRing, ObjectHints, ObjectReseal, PlainSecret, ResealRequest, Scope, SealedSecret, SealingCertificate,
-    Task, UnsealOptions, read_key_backup, read_object, reseal_item, rotated, unseal,
+    Task, UnsealOptions, open, read_key_backup, read_object, reseal_item, rotated,
 };
 
 /// A SealedSecret manifest from a stranger, opened with a ring that has no key.
@@ -14,7 +14,7 @@ pub fn sealed_object(bytes: &[u8]) {
     for document in documents {
         let Ok(json) = document.root.to_json() else { continue };
         if let Ok(sealed) = SealedSecret::from_json(&json)
-            && let Err(error) = unseal(&sealed, &ring, &mut ObjectHints::default(), UnsealOptions::default())
+            && let Err(error) = open(&sealed, &ring, &mut ObjectHints::default(), UnsealOptions::default())
         {
             let _ = error.to_string();
         }

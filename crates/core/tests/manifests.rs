@@ -10,7 +10,7 @@ use bulla_core::sealed::{
 use bulla_core::{Error, go_base64};
 use bulla_yaml::{Limits, read_manifests};
 use serde_json::{Value, json};
-use support::{certificate, ring};
+use support::{certificate, never, ring};
 
 fn plain(text: &str) -> PlainSecret {
     PlainSecret::from_node(&read_manifests(text.as_bytes(), &Limits::default()).unwrap()[0].root).unwrap()
@@ -26,7 +26,7 @@ fn refused(text: &str) -> (String, String) {
 fn reopened(sealed: &Value) -> Value {
     let sealed = SealedSecret::from_json(sealed).unwrap();
     let ring = ring(&["sealed/keys/rsa2048.key"]);
-    let secret = unseal(&sealed, &ring, &mut ObjectHints::default(), UnsealOptions::default()).unwrap();
+    let secret = unseal(&sealed, &ring, &mut ObjectHints::default(), UnsealOptions::default(), &never).unwrap();
     json!(
         secret
             .data()
@@ -134,7 +134,7 @@ fn the_deprecated_form_opens_unless_it_is_switched_off() {
     let ring = ring(&["sealed/keys/rsa2048.key"]);
     let open = |object: &SealedSecret, accept_deprecated_data| {
         let options = UnsealOptions { accept_deprecated_data, ..UnsealOptions::default() };
-        unseal(object, &ring, &mut ObjectHints::default(), options)
+        unseal(object, &ring, &mut ObjectHints::default(), options, &never)
     };
     let secret = open(&object(json!({})), true).unwrap();
     assert_eq!(
@@ -155,7 +155,7 @@ fn an_item_that_is_no_text_and_one_that_is_no_base64_are_named_beside_each_other
     }))
     .unwrap();
     let Err(UnsealError::Items(errors)) =
-        unseal(&object, &KeyRing::new([]), &mut ObjectHints::default(), UnsealOptions::default()).map(|_| ())
+        unseal(&object, &KeyRing::new([]), &mut ObjectHints::default(), UnsealOptions::default(), &never).map(|_| ())
     else {
         panic!("opens")
     };
@@ -166,17 +166,6 @@ fn an_item_that_is_no_text_and_one_that_is_no_base64_are_named_beside_each_other
          illegal base64 data at input byte 0 (cut)\n\
          illegal base64 data at input byte 3 (spaces)"
     );
-}
-
-#[test]
-fn templates_are_refused_by_name_until_they_are_rendered() {
-    let object = SealedSecret::from_json(&json!({
-        "metadata": {"name": "a", "namespace": "n"},
-        "spec": {"encryptedData": {}, "template": {"data": {"config.ini": "x={{ .x }}"}}},
-    }))
-    .unwrap();
-    let error = unseal(&object, &KeyRing::new([]), &mut ObjectHints::default(), UnsealOptions::default()).map(|_| ());
-    assert_eq!(error, Err(UnsealError::TemplateData { keys: vec!["config.ini".into()] }));
 }
 
 #[test]

@@ -10,11 +10,11 @@ use bulla_core::sealed::{
     read_key_backup, unseal,
 };
 use serde_json::{Map, Value, json};
-use support::{all_keys, documents, names, private_key, read, read_text, ring, sealed};
+use support::{all_keys, documents, names, never, private_key, read, read_text, ring, sealed};
 
 fn open(sealed: &SealedSecret, ring: &KeyRing) -> Result<Value, UnsealError> {
     let mut hints = ObjectHints::new(&sealed.namespace, sealed.created, None);
-    let secret = unseal(sealed, ring, &mut hints, UnsealOptions::default())?;
+    let secret = unseal(sealed, ring, &mut hints, UnsealOptions::default(), &never)?;
     let mut metadata = Map::new();
     metadata.insert("name".into(), secret.name().into());
     metadata.insert("namespace".into(), secret.namespace().into());

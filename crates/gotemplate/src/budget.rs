@@ -49,7 +49,7 @@ impl Default for Budget {
 /// How deep functions follow lists in lists.
 const MAX_VALUE_DEPTH: usize = 100;
 
-/// Counts against a [`Budget`], and holds every list and dictionary of the render.
+/// Counts against a [`Budget`], holds every list and dictionary of the render, and notes whether it could come out otherwise.
 pub(crate) struct Meter {
     budget: Budget,
     deadline: Instant,
@@ -58,6 +58,7 @@ pub(crate) struct Meter {
     hashes: Cell<u32>,
     keys: Cell<u32>,
     value_depth: Cell<usize>,
+    varies: Cell<bool>,
     lists: RefCell<Vec<Rc<List>>>,
     maps: RefCell<Vec<Rc<Map>>>,
 }
@@ -73,6 +74,7 @@ impl Meter {
             hashes: Cell::new(0),
             keys: Cell::new(0),
             value_depth: Cell::new(0),
+            varies: Cell::new(false),
             lists: RefCell::default(),
             maps: RefCell::default(),
         }
@@ -110,12 +112,24 @@ impl Meter {
         self.check_time()
     }
 
+    /// Announces a private key, which is never the same twice.
     pub(crate) fn charge_key(&self, work: u32) -> Result<(), Fail> {
+        self.vary();
         self.keys.set(self.keys.get().saturating_add(work));
         if self.keys.get() > self.budget.key_generation {
             return Err(Fail::Budget("key generation"));
         }
         self.check_time()
+    }
+
+    /// What is made now would come out otherwise the next time: it is random, or depends on the time.
+    pub(crate) fn vary(&self) {
+        self.varies.set(true);
+    }
+
+    /// Whether anything varied since this was asked last.
+    pub(crate) fn take_varied(&self) -> bool {
+        self.varies.take()
     }
 
     /// One level deeper into a value.

@@ -1,6 +1,6 @@
 //! `spec.template.data`: which templates run on which data, and what comes out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use zeroize::Zeroizing;
@@ -11,8 +11,15 @@ use crate::parse::parser::parse;
 use crate::value::{Elem, Text, Value};
 use crate::{exec, function};
 
-/// The data of a Secret: a value for each key, cleared from memory when dropped.
-pub type Rendered = BTreeMap<String, Zeroizing<Vec<u8>>>;
+/// What the templates of one object came to.
+#[derive(Default)]
+pub struct Rendered {
+    /// The output of each template, by key, cleared from memory when dropped.
+    pub outputs: BTreeMap<String, Zeroizing<Vec<u8>>>,
+    /// The keys of the templates that drew random bytes, made a key, or looked at the clock: the same templates on the same
+    /// items come out otherwise the next time. All others come out the same.
+    pub varying: BTreeSet<String>,
+}
 
 /// One error for each template that failed, by key. It prints them one to a line, in the order of the keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,12 +39,12 @@ impl fmt::Display for Errors {
 
 impl std::error::Error for Errors {}
 
-/// Builds a Secret's data out of decrypted items and templates, as the Sealed Secrets controller v0.40.0 does.
+/// Renders templates on decrypted items, as the Sealed Secrets controller v0.40.0 does.
 ///
-/// Each entry of `templates` is a template of its own, named after its key. All of them see one context, a map from string
-/// to string: every item, and the unrendered text of each template whose key is not an item. The result holds the items
-/// and the rendered templates; where both have a key, the item wins, and the template still runs, since its errors count.
-/// A template that is null takes the item of its key out of the result, while templates can still use it.
+/// Each entry of `templates` is a template of its own, named after its key; one that is null is no template. All of them see
+/// one context, a map from string to string: every item, and the unrendered text of each template whose key is not an
+/// item. A template whose key is an item runs as well, since its errors count; what the Secret holds then is the caller's
+/// decision.
 ///
 /// # Errors
 /// Those of every template that does not parse or run, or that the budget does not reach. No error holds a value.
@@ -46,21 +53,17 @@ pub fn render(
     items: &BTreeMap<String, &[u8]>,
     budget: &Budget,
 ) -> Result<Rendered, Errors> {
-    let mut rendered: Rendered =
-        items.iter().map(|(key, value)| (key.clone(), Zeroizing::new(value.to_vec()))).collect();
+    let mut rendered = Rendered::default();
     let mut errors = BTreeMap::new();
     let mut written = 0;
     let meter = Meter::new(budget);
-    for (key, source) in templates {
-        let Some(source) = source else {
-            rendered.remove(key);
-            continue;
-        };
+    for (key, source) in templates.iter().filter_map(|(key, source)| Some((key, source.as_ref()?))) {
         match render_one(key, source, templates, items, written, &meter) {
             Ok(output) => {
                 written += output.len();
-                if !items.contains_key(key) {
-                    rendered.insert(key.clone(), output);
+                rendered.outputs.insert(key.clone(), output);
+                if meter.take_varied() {
+                    rendered.varying.insert(key.clone());
                 }
             }
             Err(error) => {
@@ -124,26 +127,34 @@ mod tests {
 
     fn run(entries: &[(&str, Option<&str>)], values: &[(&str, &[u8])]) -> BTreeMap<String, String> {
         let rendered = render(&templates(entries), &items(values), &Budget::default()).expect("renders");
-        rendered.iter().map(|(key, value)| (key.clone(), String::from_utf8_lossy(value).into_owned())).collect()
+        rendered.outputs.iter().map(|(key, value)| (key.clone(), String::from_utf8_lossy(value).into_owned())).collect()
     }
 
     #[test]
-    fn the_result_holds_items_and_templates() {
+    fn the_result_holds_what_the_templates_made() {
         let result = run(&[("url", Some("{{ .user }}:{{ .pass }}@db"))], &[("user", b"u"), ("pass", b"p")]);
-        assert_eq!(result["url"], "u:p@db");
-        assert_eq!(result.len(), 3);
+        assert_eq!(result, BTreeMap::from([("url".to_owned(), "u:p@db".to_owned())]));
     }
 
     #[test]
-    fn an_item_wins_over_a_template_of_its_key_in_context_and_result() {
+    fn an_item_wins_over_a_template_of_its_key_in_the_context() {
         let result = run(&[("a", Some("template")), ("b", Some("{{ .a }}"))], &[("a", b"item")]);
-        assert_eq!((result["a"].as_str(), result["b"].as_str()), ("item", "item"));
+        assert_eq!(result["b"], "item");
+    }
+
+    #[test]
+    fn only_templates_that_could_come_out_otherwise_are_said_to_vary() {
+        let entries =
+            [("a", Some("{{ uuidv4 }}")), ("b", Some("{{ .x }}")), ("c", Some("{{ if false }}{{ now }}{{ end }}"))];
+        let rendered =
+            render(&templates(&entries), &items(&[("x", b"{{ now }}")]), &Budget::default()).expect("renders");
+        assert_eq!(rendered.varying, BTreeSet::from(["a".to_owned()]));
     }
 
     #[test]
     fn the_losing_template_still_runs_and_its_error_counts() {
         let errors = render(&templates(&[("a", Some("{{ fail \"x\" }}"))]), &items(&[("a", b"i")]), &Budget::default());
-        assert_eq!(errors.expect_err("fails").0["a"].function(), Some("fail"));
+        assert_eq!(errors.err().expect("fails").0["a"].function(), Some("fail"));
     }
 
     #[test]
@@ -153,16 +164,17 @@ mod tests {
     }
 
     #[test]
-    fn null_takes_an_item_out_while_templates_still_use_it() {
-        let result = run(&[("pass", None), ("url", Some("{{ .pass }}@db"))], &[("pass", b"p")]);
-        assert_eq!(result, BTreeMap::from([("url".to_owned(), "p@db".to_owned())]));
+    fn null_is_no_template_and_no_part_of_the_context() {
+        let result =
+            run(&[("pass", None), ("gone", None), ("url", Some("{{ .pass }}@{{ .gone }}"))], &[("pass", b"p")]);
+        assert_eq!(result, BTreeMap::from([("url".to_owned(), "p@<no value>".to_owned())]));
     }
 
     #[test]
     fn a_missing_key_prints_no_value_and_is_an_error_for_a_function_of_strings() {
         assert_eq!(run(&[("a", Some("{{ .gone }}"))], &[])["a"], "<no value>");
         let errors = render(&templates(&[("a", Some("{{ upper .gone }}"))]), &items(&[]), &Budget::default());
-        let text = errors.expect_err("fails").to_string();
+        let text = errors.err().expect("fails").to_string();
         assert_eq!(text, "template: a:1:9: executing \"a\" at <.gone>: invalid value; expected string");
     }
 
@@ -171,13 +183,13 @@ mod tests {
         let value: &[u8] = &[0xff, 0x00, 0xfe, b'a'];
         let rendered =
             render(&templates(&[("copy", Some("<{{ .raw }}>"))]), &items(&[("raw", value)]), &Budget::default());
-        assert_eq!(rendered.expect("renders")["copy"].as_slice(), [b"<", value, b">"].concat());
+        assert_eq!(rendered.expect("renders").outputs["copy"].as_slice(), [b"<", value, b">"].concat());
     }
 
     #[test]
     fn every_failing_template_has_its_error() {
         let broken = templates(&[("a", Some("{{")), ("b", Some("{{ nope }}")), ("c", Some("fine"))]);
-        let errors = render(&broken, &items(&[]), &Budget::default()).expect_err("fails");
+        let errors = render(&broken, &items(&[]), &Budget::default()).err().expect("fails");
         assert_eq!(errors.to_string(), "template: a:1: unclosed action\ntemplate: b:1: function \"nope\" not defined");
     }
 }

@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use bulla_gotemplate::{Budget, render};
+use bulla_gotemplate::{Budget, Rendered, render};
 use regex::Regex;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 fn run(template: &str) -> String {
+    let mut rendered = render_one(template);
+    String::from_utf8(rendered.outputs.remove("t").expect("an output").to_vec()).expect("UTF-8")
+}
+
+fn render_one(template: &str) -> Rendered {
     let templates = BTreeMap::from([("t".to_owned(), Some(template.to_owned()))]);
     let budget = Budget { time: std::time::Duration::from_secs(120), ..Budget::default() };
-    let mut rendered = render(&templates, &BTreeMap::new(), &budget).unwrap_or_else(|errors| panic!("{errors}"));
-    String::from_utf8(rendered.remove("t").expect("an output").to_vec()).expect("UTF-8")
+    render(&templates, &BTreeMap::new(), &budget).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 #[test]
@@ -38,6 +42,50 @@ fn random_strings_have_their_length_and_alphabet_and_differ() {
     let mut letters: Vec<char> = run("{{ shuffle `abcdefgh` }}").chars().collect();
     letters.sort_unstable();
     assert_eq!(letters.iter().collect::<String>(), "abcdefgh");
+}
+
+/// Who keeps what was rendered once must know what would come out otherwise.
+#[test]
+fn what_is_random_tells_the_time_or_makes_a_key_is_said_to_vary() {
+    for varying in [
+        "{{ randAlphaNum 1 }}",
+        "{{ randAlpha 1 }}",
+        "{{ randNumeric 1 }}",
+        "{{ randAscii 1 }}",
+        "{{ randBytes 1 }}",
+        "{{ randInt 0 2 }}",
+        "{{ shuffle `ab` }}",
+        "{{ uuidv4 }}",
+        "{{ encryptAES `k` `text` }}",
+        "{{ bcrypt `p` }}",
+        "{{ htpasswd `u` `p` }}",
+        "{{ now }}",
+        "{{ ago 0 }}",
+        "{{ date `2006` `no date` }}",
+        "{{ htmlDate `no date` }}",
+        "{{ htmlDateInZone `no date` `UTC` }}",
+        "{{ dateInZone `2006` `no date` `UTC` }}",
+        "{{ date_in_zone `2006` `no date` `UTC` }}",
+        "{{ durationRound (toDate `2006` `2020`) }}",
+        "{{ genPrivateKey `ecdsa` }}",
+        "{{ genPrivateKey `ed25519` }}",
+        "{{ $key := genPrivateKey `ed25519` }}{{ (genCAWithKey `ca` 1 $key).Cert }}",
+    ] {
+        assert!(render_one(varying).varying.contains("t"), "{varying}");
+    }
+    for steady in [
+        "{{ upper `a` }}",
+        "{{ derivePassword 1 `long` `p` `u` `s` }}",
+        "{{ bcrypt (repeat 73 `p`) }}",
+        "{{ encryptAES `k` `` }}",
+        "{{ date `2006` 0 }}",
+        "{{ htmlDate (toDate `2006` `2020`) }}",
+        "{{ durationRound `2h` }}",
+        "{{ genPrivateKey `no kind` }}",
+        "{{ keys (dict `b` 1 `a` 2) }}",
+    ] {
+        assert!(render_one(steady).varying.is_empty(), "{steady}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use bulla_gotemplate::{Budget, Error, Errors, render};
 fn run(template: &str, budget: &Budget) -> Result<usize, Errors> {
     let templates = BTreeMap::from([("t".to_owned(), Some(template.to_owned()))]);
     let items = BTreeMap::from([("a".to_owned(), b"value".as_slice())]);
-    render(&templates, &items, budget).map(|rendered| rendered["t"].len())
+    render(&templates, &items, budget).map(|rendered| rendered.outputs["t"].len())
 }
 
 /// The limit that stops the template.

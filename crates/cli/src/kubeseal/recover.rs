@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use bulla_controller::render_templates;
 use bulla_core::sealed::{KeyRing, ObjectHints, SealedSecret, UnsealOptions, read_key_backup, unseal};
 use bulla_yaml::Limits;
 use zeroize::Zeroizing;
@@ -21,7 +22,7 @@ pub(super) fn recover(text: &[u8], keys: &[String], format: &FormatFlag) -> Resu
     let mut hints = ObjectHints::new(&sealed.namespace, sealed.created, None);
     // Without diagnosis: the message is the same for every cause.
     let options = UnsealOptions { diagnose: false, ..UnsealOptions::default() };
-    let secret = unseal(&sealed, &ring, &mut hints, options).map_err(|error| error.to_string())?;
+    let secret = unseal(&sealed, &ring, &mut hints, options, &render_templates).map_err(|error| error.to_string())?;
     let style = SecretStyle { owner: true, empty_is_null: true };
     Ok(format.resolve()?.write(&manifest::secret(&secret, style)))
 }

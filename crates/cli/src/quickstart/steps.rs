@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use bulla_controller::render_templates;
 use bulla_core::go_base64;
 use bulla_core::sealed::{
     Fingerprint, KEY_ACTIVE, KEY_LABEL, ObjectHints, PlainSecret, SealedSecret, SealingCertificate, UnsealOptions,
@@ -243,7 +244,7 @@ fn opening_keys(folder: &Folder, file: &str) -> Result<BTreeSet<Fingerprint>> {
     for object in manifests(&folder.path(file))? {
         let sealed = SealedSecret::from_json(&object).map_err(|error| broken(error.to_string()))?;
         let mut hints = ObjectHints::new(&sealed.namespace, None, None);
-        let secret = unseal(&sealed, &ring, &mut hints, UnsealOptions::default())
+        let secret = unseal(&sealed, &ring, &mut hints, UnsealOptions::default(), &render_templates)
             .map_err(|error| broken(format!("{file}: {error}")))?;
         keys.extend(secret.keys().values().cloned());
     }

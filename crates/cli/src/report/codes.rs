@@ -55,8 +55,8 @@ codes! {
     KeyUnusable = "E0402", "a key file holds no usable private key";
     NotASealedSecret = "E0403", "the document is not a SealedSecret";
     DoesNotOpen = "E0404", "values of a SealedSecret do not open";
-    HasTemplates = "E0405", "the SealedSecret has templates, which are not rendered yet";
     DeprecatedData = "E0406", "the deprecated field spec.data cannot be used";
+    TemplateFails = "E0407", "a template of a SealedSecret cannot be rendered";
 
     NoCluster = "E0501", "no cluster is configured";
     Kubeconfig = "E0502", "the kubeconfig cannot be used";

@@ -1,9 +1,11 @@
-//! The SealedSecret dialect: the Secret is what core's `unseal` gives, and a failure is put into upstream's words.
+//! The SealedSecret dialect: the Secret is what core's two steps of unsealing give, and a failure is put into upstream's words.
 
 use bulla_core::sealed::{
-    FailureClass, ItemErrors, KeyRing, ObjectHints, SealedSecret, UnsealError, UnsealOptions, UnsealedSecret, unseal,
+    FailureClass, ItemErrors, KeyRing, ObjectHints, OpenedSecret, SealedSecret, UnsealError, UnsealOptions,
+    UnsealedSecret, open,
 };
 
+use super::templates::render_templates;
 use crate::report::reason::Reason;
 
 /// Why an object states no Secret. Holds no byte of a value.
@@ -16,32 +18,48 @@ pub(crate) struct Unstated {
     pub(crate) explanations: Vec<String>,
     /// Whether another key could mend it.
     pub(crate) wants_key: bool,
+    /// Whether it may pass without any change, so that it has to be found out anew at each try.
+    pub(crate) may_pass: bool,
 }
 
-/// The Secret that `object` states. Costs RSA private operations: not for the async runtime.
-pub(crate) fn desired(
+/// The values of `object`. Costs RSA private operations: not for the async runtime.
+pub(crate) fn opened(
     object: &SealedSecret,
     ring: &KeyRing,
     hints: &mut ObjectHints,
     accept_deprecated_data: bool,
-) -> Result<UnsealedSecret, Unstated> {
+) -> Result<OpenedSecret, Unstated> {
     let options = UnsealOptions { accept_deprecated_data, ..UnsealOptions::default() };
-    unseal(object, ring, hints, options).map_err(|error| {
-        let reason = reason(&error);
-        let explanations = match &error {
-            UnsealError::Items(items) => items.explanations(),
-            _ => Vec::new(),
-        };
-        let wants_key = matches!(&error, UnsealError::Items(items) if items.iter().any(|(_, failure)| {
-            matches!(failure.class(), FailureClass::WrongKey | FailureClass::WrongLabel)
-        }));
-        Unstated { reason, error: error.to_string(), explanations, wants_key }
-    })
+    open(object, ring, hints, options).map_err(|error| unstated(&error))
+}
+
+/// The Secret that an object states. May run templates: not for the async runtime if it does.
+pub(crate) fn rendered(opened: OpenedSecret) -> Result<UnsealedSecret, Unstated> {
+    opened.render(&render_templates).map_err(|error| unstated(&error))
+}
+
+fn unstated(error: &UnsealError) -> Unstated {
+    let explanations = match error {
+        UnsealError::Items(items) => items.explanations(),
+        UnsealError::Templates(templates) => templates.errors.values().cloned().collect(),
+        _ => Vec::new(),
+    };
+    let wants_key = matches!(error, UnsealError::Items(items) if items.iter().any(|(_, failure)| {
+        matches!(failure.class(), FailureClass::WrongKey | FailureClass::WrongLabel)
+    }));
+    let may_pass = matches!(error, UnsealError::Templates(templates) if templates.out_of_time);
+    Unstated { reason: reason(error), error: error.to_string(), explanations, wants_key, may_pass }
 }
 
 /// An object that could not even be read as a SealedSecret.
 pub(crate) fn unreadable(why: &str) -> Unstated {
-    Unstated { reason: Reason::Malformed, error: why.to_owned(), explanations: Vec::new(), wants_key: false }
+    Unstated {
+        reason: Reason::Malformed,
+        error: why.to_owned(),
+        explanations: Vec::new(),
+        wants_key: false,
+        may_pass: false,
+    }
 }
 
 fn reason(error: &UnsealError) -> Reason {
@@ -50,7 +68,7 @@ fn reason(error: &UnsealError) -> Reason {
         UnsealError::DeprecatedDataOff | UnsealError::BothDataFields | UnsealError::DeprecatedDataMalformed => {
             Reason::DeprecatedData
         }
-        UnsealError::TemplateData { .. } => Reason::TemplateUnsupported,
+        UnsealError::Templates(_) => Reason::TemplateFailed,
         // Core may learn of more causes; until they have a name here they concern the object as a whole.
         _ => Reason::Malformed,
     }
@@ -80,7 +98,7 @@ mod tests {
     fn failing(spec: Value) -> Unstated {
         let object =
             SealedSecret::from_json(&json!({"metadata": {"name": "a", "namespace": "ns"}, "spec": spec})).unwrap();
-        desired(&object, &KeyRing::new([]), &mut ObjectHints::default(), false).err().unwrap()
+        opened(&object, &KeyRing::new([]), &mut ObjectHints::default(), false).and_then(rendered).err().unwrap()
     }
 
     #[test]
@@ -97,9 +115,9 @@ mod tests {
                 true,
             ),
             (
-                json!({"encryptedData": {}, "template": {"data": {"k": "{{ .x }}"}}}),
-                Reason::TemplateUnsupported,
-                "spec.template.data is not rendered by this version (k)",
+                json!({"encryptedData": {}, "template": {"data": {"k": "{{ fail .k }}", "l": "{{"}}}),
+                Reason::TemplateFailed,
+                "template: k:1:3: executing \"k\" at <fail .k>: error calling fail: the template called fail; its text is not shown\ntemplate: l:1: unclosed action",
                 false,
             ),
             (

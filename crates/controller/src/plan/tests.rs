@@ -35,7 +35,9 @@ fn desired(change: &Value) -> UnsealedSecret {
         sealed["spec"]["template"][field] = value.clone();
     }
     let sealed = SealedSecret::from_json(&sealed).unwrap();
-    unseal(&sealed, &KEY.0, &mut ObjectHints::default(), UnsealOptions::default()).ok().unwrap()
+    unseal(&sealed, &KEY.0, &mut ObjectHints::default(), UnsealOptions::default(), &crate::render_templates)
+        .ok()
+        .unwrap()
 }
 
 /// A live Secret that is as `desired(&json!({}))` states it, except for `change` (a JSON merge patch).

@@ -16,8 +16,8 @@ pub(crate) enum Reason {
     Malformed,
     /// `spec.data` is used in a way that is not allowed.
     DeprecatedData,
-    /// `spec.template.data` is used, which this version does not render.
-    TemplateUnsupported,
+    /// A template of `spec.template.data` does not parse, fails, or is over its budget.
+    TemplateFailed,
     /// The controller has no sealing key yet.
     NoSealingKey,
     /// A Secret of that name exists and belongs to somebody else.
@@ -84,7 +84,7 @@ impl Reason {
         Self::Damaged,
         Self::Malformed,
         Self::DeprecatedData,
-        Self::TemplateUnsupported,
+        Self::TemplateFailed,
         Self::NoSealingKey,
         Self::NotManaged,
         Self::Immutable,
@@ -105,7 +105,7 @@ impl Reason {
             Self::Damaged => "Damaged",
             Self::Malformed => "Malformed",
             Self::DeprecatedData => "DeprecatedData",
-            Self::TemplateUnsupported => "TemplateUnsupported",
+            Self::TemplateFailed => "TemplateFailed",
             Self::NoSealingKey => "NoSealingKey",
             Self::NotManaged => "NotManaged",
             Self::Immutable => "Immutable",
@@ -138,7 +138,7 @@ impl Reason {
                 "The deprecated field `spec.data` is switched off, is used together with `encryptedData`, or does not hold a \
                  Secret."
             }
-            Self::TemplateUnsupported => "The object uses `spec.template.data`, which this version does not render.",
+            Self::TemplateFailed => "A template in `spec.template.data` does not parse, fails, or is over its budget.",
             Self::NoSealingKey => "The controller has no sealing key yet.",
             Self::NotManaged => "A Secret with this name exists, and this SealedSecret does not own it.",
             Self::Immutable => "The Secret is immutable, and its data would have to change.",
@@ -165,7 +165,9 @@ impl Reason {
             Self::Damaged => "Take the value from version control again, or seal it again.",
             Self::Malformed => "Correct the item that the message names; seal it again if in doubt.",
             Self::DeprecatedData => "Seal the items into `spec.encryptedData`.",
-            Self::TemplateUnsupported => "Seal the rendered value, or wait for a version that renders templates.",
+            Self::TemplateFailed => {
+                "Correct the template that the message names; docs/templates.md has the language and its limits."
+            }
             Self::NoSealingKey => "See the controller's log for why it can neither read nor create key Secrets.",
             Self::NotManaged => {
                 "Delete or rename the other Secret, or rename the SealedSecret; it is created as soon as the name is free."
@@ -190,7 +192,7 @@ impl Reason {
             | Self::Damaged
             | Self::Malformed
             | Self::DeprecatedData
-            | Self::TemplateUnsupported
+            | Self::TemplateFailed
             | Self::NotManaged
             | Self::Immutable
             | Self::TypeChange
@@ -208,7 +210,7 @@ impl Reason {
             | Self::Damaged
             | Self::Malformed
             | Self::DeprecatedData
-            | Self::TemplateUnsupported
+            | Self::TemplateFailed
             | Self::NoSealingKey => Some(Step::Unseal),
             Self::NotManaged => Some(Step::Unmanaged),
             Self::Immutable

@@ -18,7 +18,7 @@ pub(crate) fn waits(transient: bool, failures: u32, verdict: Verdict) -> bool {
     let soon = match verdict {
         Verdict::Retry | Verdict::Conflict => true,
         Verdict::RetryAfter(least) => least <= SOON,
-        Verdict::Settled | Verdict::Hold(_) => false,
+        Verdict::Settled | Verdict::Parked | Verdict::Hold(_) => false,
     };
     transient && failures == 0 && soon
 }

@@ -69,6 +69,12 @@ async fn a_value_is_nowhere_but_in_its_secret() {
     bad["spec"]["encryptedData"]["n"] = json!(1);
     world.plant(bad);
     world.until_reason("d", "Malformed").await;
+    let mut templated = seal(&handle, "e", &[("k", CANARY)]);
+    let failing = json!({"a": "{{ fail .k }}", "b": "{{ atoi .k | add1 | regexFind .k }}", "c": "{{ index .k 999 }}",
+        "d": "{{ template .k }}", "e": "{{ mustToDate .k .k }}", "f": "{{ mustFromJson .k }}"});
+    templated["spec"]["template"] = json!({"data": failing});
+    world.post(SEALED, &templated).await;
+    world.until_reason("e", "TemplateFailed").await;
     world.delete(&format!("{SECRETS}/a")).await;
     world.until_secret("a", "it is created again", |_| true).await;
     world.settled(&handle).await;

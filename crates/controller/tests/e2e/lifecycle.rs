@@ -135,14 +135,6 @@ async fn one_malformed_object_fails_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn template_data_is_refused_with_a_condition() {
-    let (world, _handle) = world_with("a", template(json!({"data": {"config": "{{ .user }}"}}))).await;
-    let status = world.until_reason("a", "TemplateUnsupported").await;
-    assert_eq!(status["conditions"][0]["message"], "spec.template.data is not rendered by this version (config)");
-    assert!(world.secret("a").await.is_none());
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn an_immutable_secret_and_another_type_are_refused_without_a_request() {
     let (world, handle) = world_with("a", template(json!({"immutable": true}))).await;
     world.until_reason("a", "Unsealed").await;

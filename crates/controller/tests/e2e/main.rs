@@ -15,5 +15,6 @@ mod mended;
 mod ownership;
 mod reach;
 mod support;
+mod templates;
 mod verify_rotate;
 mod web;

@@ -5,7 +5,7 @@
 //!
 //! Towards sealing: [`PlainSecret`] (from a manifest) -> [`seal`](PlainSecret::seal) -> [`SealedSecret`] -> manifest.
 //! Towards the cluster: [`SealedSecret`] (from a manifest or the API) -> [`unseal`] -> [`UnsealedSecret`], the only
-//! type from which a Secret can be written, and [`unseal`] its only constructor.
+//! type from which a Secret can be written, and [`unseal`] with its two steps its only constructor.
 //! To a newer key: [`reseal_item`] and [`ObjectReseal`], from sealed to sealed.
 //!
 //! What does not live here: fetching certificates, watching clusters, choosing files. Sources of behaviour are cited as
@@ -46,7 +46,9 @@ pub use reseal_batch::{
 };
 pub use rotated::{MAX_OBJECT_BYTES, read_object, rotated};
 pub use scope::{Scope, ScopeMismatch};
-pub use unseal::{UnsealError, UnsealOptions, UnsealedSecret, unseal};
+pub use unseal::{
+    OpenedSecret, Rendered, Renderer, TemplateErrors, UnsealError, UnsealOptions, UnsealedSecret, open, unseal,
+};
 pub use write::OwnerReference;
 
 /// The API version of SealedSecret objects.

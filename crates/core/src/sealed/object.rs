@@ -2,7 +2,7 @@
 //!
 //! One malformed value must not take the object, the list or the watch with it (sealed-secrets 3, #505): every item that
 //! is text is kept, and each one that is not is remembered by its key. Only what makes the object unusable as a whole, a
-//! missing name or a `spec` that is no map, is an error.
+//! missing name, a `spec` that is no map or a template that is no text, is an error.
 
 use std::collections::BTreeMap;
 
@@ -58,7 +58,7 @@ pub struct Template {
     pub secret_type: Option<String>,
     /// `immutable`.
     pub immutable: Option<bool>,
-    /// The keys of `data`: templates that are rendered into items.
+    /// `data`: templates that are rendered into items; `None`, a null, takes the item of that key out of the Secret.
     pub data: BTreeMap<String, Option<String>>,
 }
 
@@ -67,7 +67,8 @@ impl SealedSecret {
     ///
     /// # Errors
     /// [`Error::NotASealedSecret`] when apiVersion or kind is another (both may be missing, as in the items of a list),
-    /// when there is no name, or when `metadata` or `spec` is not a map.
+    /// when there is no name, when `metadata` or `spec` is not a map, or when `spec.template.data` holds something else than
+    /// text and nulls.
     pub fn from_json(value: &Value) -> Result<Self, Error> {
         let object = value.as_object().ok_or_else(|| invalid("the document is not a map"))?;
         for (field, expected) in [("apiVersion", API_VERSION), ("kind", KIND)] {
@@ -97,7 +98,8 @@ impl SealedSecret {
     /// From a `spec` whose metadata the caller has already read; it fills in `uid`, `created` and `annotations`.
     ///
     /// # Errors
-    /// [`Error::NotASealedSecret`] when there is no name, or `spec` is not a map.
+    /// [`Error::NotASealedSecret`] when there is no name, `spec` is not a map, or `spec.template.data` holds something else
+    /// than text and nulls.
     pub fn from_spec(name: &str, namespace: &str, spec: &Value) -> Result<Self, Error> {
         let empty = Map::new();
         let spec = match spec {
@@ -113,7 +115,7 @@ impl SealedSecret {
             namespace: namespace.to_owned(),
             items: items(spec.get("encryptedData"))?,
             deprecated_data: Some(text(spec, "data")).filter(|data| !data.is_empty()),
-            template: Template::from_json(lenient_map(spec, "template", &empty), &empty),
+            template: Template::from_json(lenient_map(spec, "template", &empty), &empty)?,
             ..Self::default()
         })
     }
@@ -125,21 +127,35 @@ impl SealedSecret {
 }
 
 impl Template {
-    fn from_json(template: &Map<String, Value>, empty: &Map<String, Value>) -> Self {
+    fn from_json(template: &Map<String, Value>, empty: &Map<String, Value>) -> Result<Self, Error> {
         let metadata = lenient_map(template, "metadata", empty);
-        Self {
+        Ok(Self {
             name: text(metadata, "name"),
             namespace: text(metadata, "namespace"),
             labels: texts(lenient_map(metadata, "labels", empty)),
             annotations: texts(lenient_map(metadata, "annotations", empty)),
             secret_type: Some(text(template, "type")).filter(|secret_type| !secret_type.is_empty()),
             immutable: template.get("immutable").and_then(Value::as_bool),
-            data: lenient_map(template, "data", empty)
-                .iter()
-                .map(|(key, value)| (key.clone(), value.as_str().map(str::to_owned)))
-                .collect(),
-        }
+            data: templates(template.get("data"))?,
+        })
     }
+}
+
+/// `template.data`. Null has a meaning, so nothing else may be read as null: the API server lets no other value in, a file
+/// may hold one.
+fn templates(value: Option<&Value>) -> Result<BTreeMap<String, Option<String>>, Error> {
+    let map = match value {
+        None | Some(Value::Null) => return Ok(BTreeMap::new()),
+        Some(Value::Object(map)) => map,
+        Some(other) => return Err(invalid(&format!("spec.template.data is {}, not a map", kind(other)))),
+    };
+    map.iter()
+        .map(|(key, value)| match value {
+            Value::Null => Ok((key.clone(), None)),
+            Value::String(text) => Ok((key.clone(), Some(text.clone()))),
+            other => Err(invalid(&format!("spec.template.data.{} is {}, not text", shortened(key), kind(other)))),
+        })
+        .collect()
 }
 
 /// `encryptedData`: missing and null are an empty map (an object without items is legal, #516).
@@ -233,6 +249,7 @@ mod tests {
         assert_eq!(object.annotations.keys().collect::<Vec<_>>(), ["x"]);
         assert_eq!(object.created.unwrap().to_string(), "2026-01-02T03:04:05Z");
         assert_eq!(object.template.immutable, Some(true));
+        assert_eq!(object.template.data["k"].as_deref(), Some("{{ .x }}"));
         assert_eq!(object.template.data["gone"], None);
     }
 
@@ -246,6 +263,14 @@ mod tests {
             (
                 json!({"metadata": {"name": "a"}, "spec": {"encryptedData": "x"}}),
                 "not a SealedSecret: spec.encryptedData is text, not a map",
+            ),
+            (
+                json!({"metadata": {"name": "a"}, "spec": {"template": {"data": "x"}}}),
+                "not a SealedSecret: spec.template.data is text, not a map",
+            ),
+            (
+                json!({"metadata": {"name": "a"}, "spec": {"template": {"data": {"a": null, "b": 5}}}}),
+                "not a SealedSecret: spec.template.data.b is a number, not text",
             ),
         ] {
             assert_eq!(SealedSecret::from_json(&value).unwrap_err().to_string(), expected);

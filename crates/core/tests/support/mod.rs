@@ -1,10 +1,11 @@
 //! Keys, certificates and documents from `tests/vectors`.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test binary uses its own part")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bulla_core::sealed::{KeyRing, RingKey, SealedSecret, SealingCertificate, SealingKey};
+use bulla_core::sealed::{KeyRing, Rendered, RingKey, SealedSecret, SealingCertificate, SealingKey, TemplateErrors};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -52,6 +53,14 @@ pub fn documents(path: &str) -> Vec<Value> {
 
 pub fn sealed(path: &str) -> SealedSecret {
     SealedSecret::from_json(&documents(path)[0]).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The renderer of objects without templates.
+pub fn never(
+    templates: &BTreeMap<String, Option<String>>,
+    _: &BTreeMap<String, &[u8]>,
+) -> Result<Rendered, TemplateErrors> {
+    panic!("templates are rendered although there are none: {templates:?}")
 }
 
 /// Names of the files of a folder that have one of the endings.

@@ -20,12 +20,12 @@ use crate::value::{Certificate, Text, Value};
 
 pub(crate) const FUNCTIONS: &[Function] = &[
     function("buildCustomCert", "ss", build),
-    function("genCA", "si", |meter, args| authority(args, key::rsa(meter, KeySize::Rsa2048)?)),
-    function("genCAWithKey", "sis", |_, args| authority(args, key::read(text(&args[2])?)?)),
-    function("genSelfSignedCert", "slli", |meter, args| self_signed(args, key::rsa(meter, KeySize::Rsa2048)?)),
-    function("genSelfSignedCertWithKey", "sllis", |_, args| self_signed(args, key::read(text(&args[4])?)?)),
-    function("genSignedCert", "sllic", |meter, args| signed(args, key::rsa(meter, KeySize::Rsa2048)?)),
-    function("genSignedCertWithKey", "sllics", |_, args| signed(args, key::read(text(&args[5])?)?)),
+    function("genCA", "si", |meter, args| authority(meter, args, key::rsa(meter, KeySize::Rsa2048)?)),
+    function("genCAWithKey", "sis", |meter, args| authority(meter, args, key::read(text(&args[2])?)?)),
+    function("genSelfSignedCert", "slli", |meter, args| self_signed(meter, args, key::rsa(meter, KeySize::Rsa2048)?)),
+    function("genSelfSignedCertWithKey", "sllis", |meter, args| self_signed(meter, args, key::read(text(&args[4])?)?)),
+    function("genSignedCert", "sllic", |meter, args| signed(meter, args, key::rsa(meter, KeySize::Rsa2048)?)),
+    function("genSignedCertWithKey", "sllics", |meter, args| signed(meter, args, key::read(text(&args[5])?)?)),
 ];
 
 const FAILED: Fail = Fail::new("error creating certificate");
@@ -51,6 +51,7 @@ fn signer(key: &Key) -> Result<KeyPair, Fail> {
 
 /// sprig's base template: a random serial number, both TLS usages, valid from now.
 fn parameters(
+    meter: &Meter,
     name: &Value,
     days: &Value,
     ips: Option<&Value>,
@@ -59,7 +60,7 @@ fn parameters(
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, lossy(text(name)?));
-    let mut serial = random::bytes::<16>()?;
+    let mut serial = random::bytes::<16>(meter)?;
     // A serial number is positive.
     serial[0] &= 0x7f;
     params.serial_number = Some(SerialNumber::from_slice(&serial));
@@ -90,26 +91,26 @@ fn items(list: Option<&Value>) -> Result<Vec<Value>, Fail> {
     }
 }
 
-fn authority(args: &[Value], key: Key) -> Result<Value, Fail> {
-    let mut params = parameters(&args[0], &args[1], None, None)?;
+fn authority(meter: &Meter, args: &[Value], key: Key) -> Result<Value, Fail> {
+    let mut params = parameters(meter, &args[0], &args[1], None, None)?;
     params.key_usages.push(KeyUsagePurpose::KeyCertSign);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let cert = params.self_signed(&signer(&key)?).map_err(|_| FAILED)?;
     Ok(pair(&key::pem("CERTIFICATE", cert.der()), Text::from(key.pem)))
 }
 
-fn self_signed(args: &[Value], key: Key) -> Result<Value, Fail> {
-    let params = parameters(&args[0], &args[3], Some(&args[1]), Some(&args[2]))?;
+fn self_signed(meter: &Meter, args: &[Value], key: Key) -> Result<Value, Fail> {
+    let params = parameters(meter, &args[0], &args[3], Some(&args[1]), Some(&args[2]))?;
     let cert = params.self_signed(&signer(&key)?).map_err(|_| FAILED)?;
     Ok(pair(&key::pem("CERTIFICATE", cert.der()), Text::from(key.pem)))
 }
 
-fn signed(args: &[Value], key: Key) -> Result<Value, Fail> {
+fn signed(meter: &Meter, args: &[Value], key: Key) -> Result<Value, Fail> {
     let Value::Certificate(authority) = &args[4] else { return Err(Fail::new("expected sprig.certificate")) };
     let (_, der) = key::pem_block(&authority.cert).ok_or(Fail::new("unable to decode certificate"))?;
     let authority_key = signer(&key::read(&authority.key)?)?;
     let issuer = Issuer::from_ca_cert_der(&CertificateDer::from(&der[..]), authority_key).map_err(|_| BROKEN)?;
-    let params = parameters(&args[0], &args[3], Some(&args[1]), Some(&args[2]))?;
+    let params = parameters(meter, &args[0], &args[3], Some(&args[1]), Some(&args[2]))?;
     let cert = params.signed_by(&signer(&key)?, &issuer).map_err(|_| FAILED)?;
     Ok(pair(&key::pem("CERTIFICATE", cert.der()), Text::from(key.pem)))
 }

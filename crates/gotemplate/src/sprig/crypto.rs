@@ -49,7 +49,7 @@ fn bcrypt(meter: &Meter, password: &[u8]) -> Result<Vec<u8>, Fail> {
         return Ok(reason.as_bytes().to_vec());
     }
     meter.charge_hash()?;
-    let salt = super::random::bytes::<16>()?;
+    let salt = super::random::bytes::<16>(meter)?;
     let parts = ::bcrypt::hash_with_salt(password, BCRYPT_COST, salt).map_err(|_| Fail::new("bcrypt failed"))?;
     Ok(parts.format_for_version(::bcrypt::Version::TwoA).into_bytes())
 }
@@ -155,6 +155,8 @@ fn encrypt(meter: &Meter, args: &[Value]) -> Result<Value, Fail> {
     let key = PaddedBlockEncryptingKey::cbc_pkcs7(aes_key(text(&args[0])?)?).map_err(|_| Fail::new("AES failed"))?;
     let mut data = Zeroizing::new(Vec::with_capacity(plain.len() + 16));
     data.extend_from_slice(plain);
+    // The initialisation vector is random.
+    meter.vary();
     let context = key.encrypt(&mut *data).map_err(|_| Fail::new("AES failed"))?;
     let vector: &[u8] = (&context).try_into().map_err(|_| Fail::new("AES failed"))?;
     meter.text(encode_base64(&[vector, &data].concat()).into_bytes())

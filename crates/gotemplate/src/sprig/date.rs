@@ -10,14 +10,14 @@ use crate::function::{Function, function};
 use crate::value::Value;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    function("now", "", |_, _| Ok(Value::Time(Rc::new(GoTime::now())))),
+    function("now", "", |meter, _| Ok(Value::Time(Rc::new(GoTime::now(meter))))),
     function("ago", "a", |meter, args| {
         let time = match &args[0] {
             Value::Time(time) => (**time).clone(),
             Value::Int(seconds) | Value::Int64(seconds) => GoTime::unix(*seconds),
-            _ => GoTime::now(),
+            _ => GoTime::now(meter),
         };
-        let age = duration::round_to_seconds(GoTime::now().since(&time));
+        let age = duration::round_to_seconds(GoTime::now(meter).since(&time));
         meter.text(duration::format(age).into_bytes())
     }),
     function("date", "sa", |meter, args| in_zone(meter, text(&args[0])?, &args[1], "Local")),
@@ -45,7 +45,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         };
         meter.text(duration::format(seconds.wrapping_mul(1_000_000_000)).into_bytes())
     }),
-    function("durationRound", "a", |meter, args| meter.text(duration::largest_unit(&args[0]).into_bytes())),
+    function("durationRound", "a", |meter, args| meter.text(duration::largest_unit(meter, &args[0]).into_bytes())),
 ];
 
 /// strconv.ParseInt without its error: what is out of range is the nearest end of the range.
@@ -66,7 +66,7 @@ fn in_zone(meter: &Meter, layout: &[u8], date: &Value, zone: &str) -> Result<Val
     let time = match date {
         Value::Time(time) => (**time).clone(),
         Value::Int(seconds) | Value::Int64(seconds) => GoTime::unix(*seconds),
-        _ => GoTime::now(),
+        _ => GoTime::now(meter),
     };
     meter.text(zone_at(time, zone).format(layout, meter)?)
 }

@@ -1,5 +1,6 @@
 //! time.Duration: parsing, printing, rounding.
 
+use crate::budget::Meter;
 use crate::sprig::gotime::GoTime;
 use crate::value::Value;
 
@@ -98,11 +99,11 @@ pub(super) fn round_to_seconds(nanoseconds: i64) -> i64 {
 }
 
 /// sprig's durationRound: the largest unit alone.
-pub(super) fn largest_unit(value: &Value) -> String {
+pub(super) fn largest_unit(meter: &Meter, value: &Value) -> String {
     let nanoseconds = match value {
         Value::Text(text) => std::str::from_utf8(text).ok().and_then(parse).unwrap_or(0),
         Value::Int64(number) => *number,
-        Value::Time(time) => GoTime::now().since(time),
+        Value::Time(time) => GoTime::now(meter).since(time),
         _ => 0,
     };
     let seconds = nanoseconds.unsigned_abs();

@@ -105,7 +105,8 @@ pub(super) fn zone_at(time: GoTime, name: &str) -> GoTime {
 }
 
 impl GoTime {
-    pub(crate) fn now() -> Self {
+    pub(crate) fn now(meter: &Meter) -> Self {
+        meter.vary();
         let now = jiff::Timestamp::now();
         Self { nanoseconds: now.subsec_nanosecond().unsigned_abs(), ..Self::unix(now.as_second()) }
     }
