@@ -166,7 +166,7 @@ fn explain(place: &str, sealed: &SealedSecret, error: &UnsealError, console: Con
     let object = object.escape_debug();
     match error {
         UnsealError::Items(items) => {
-            for explanation in items.explanations() {
+            for explanation in items.explanations(usize::MAX) {
                 console.item(&format!("{place}: {object}: {explanation}"));
             }
             let mangled = |class| matches!(class, FailureClass::Malformed);

@@ -71,6 +71,7 @@ mod tests {
             generation: 1,
             scope: Scope::Strict.as_str().into(),
             keys: Vec::new(),
+            opened_by: Vec::new(),
             labels: Vec::new(),
             annotations: Vec::new(),
             lent,

@@ -8,6 +8,11 @@ use bulla_core::sealed::{
 use super::templates::render_templates;
 use crate::report::reason::Reason;
 
+/// Items that an explanation names: the status has room for some causes, not for the names of thousands of items.
+const SHOWN_ITEMS: usize = 10;
+/// Explanations that are given: the cure comes behind them.
+const SHOWN_CAUSES: usize = 8;
+
 /// Why an object states no Secret. Holds no byte of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unstated {
@@ -39,11 +44,15 @@ pub(crate) fn rendered(opened: OpenedSecret) -> Result<UnsealedSecret, Unstated>
 }
 
 fn unstated(error: &UnsealError) -> Unstated {
-    let explanations = match error {
-        UnsealError::Items(items) => items.explanations(),
+    let mut explanations = match error {
+        UnsealError::Items(items) => items.explanations(SHOWN_ITEMS),
         UnsealError::Templates(templates) => templates.errors.values().cloned().collect(),
         _ => Vec::new(),
     };
+    if let Some(more @ 1..) = explanations.len().checked_sub(SHOWN_CAUSES) {
+        explanations.truncate(SHOWN_CAUSES);
+        explanations.push(format!("and {more} more"));
+    }
     let wants_key = matches!(error, UnsealError::Items(items) if items.iter().any(|(_, failure)| {
         matches!(failure.class(), FailureClass::WrongKey | FailureClass::WrongLabel)
     }));

@@ -25,6 +25,10 @@ pub(crate) struct Applied {
     /// Fingerprints of the keys that opened the values, sorted.
     #[serde(default)]
     pub(crate) keys: Vec<Box<str>>,
+    /// For each item of `encryptedData`, in the order of their names, the place in `keys` of the key that opened it; nothing
+    /// if one key opened all. Two bytes an item instead of its name and a fingerprint: an object may have thousands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) opened_by: Vec<u16>,
     /// Labels that the template named: once it no longer does, they are removed.
     #[serde(default)]
     pub(crate) labels: Vec<Box<str>>,
@@ -46,6 +50,7 @@ impl Applied {
         resource_version: &str,
     ) -> Self {
         let keys: BTreeSet<&str> = secret.keys().values().map(Fingerprint::as_str).collect();
+        let keys: Vec<Box<str>> = keys.into_iter().map(Into::into).collect();
         let names =
             |map: &std::collections::BTreeMap<String, String>| map.keys().map(|name| name.as_str().into()).collect();
         Self {
@@ -53,7 +58,8 @@ impl Applied {
             resource_version: resource_version.into(),
             generation,
             scope: scope.as_str().into(),
-            keys: keys.into_iter().map(Into::into).collect(),
+            opened_by: opened_by(secret, &keys),
+            keys,
             labels: names(secret.labels()),
             annotations: names(secret.annotations()),
             lent: false,
@@ -77,6 +83,16 @@ impl Applied {
     }
 }
 
+/// The place in `keys` of the key of each item, if there is more than one key.
+fn opened_by(secret: &UnsealedSecret, keys: &[Box<str>]) -> Vec<u16> {
+    if keys.len() < 2 {
+        return Vec::new();
+    }
+    let place = |key: &Fingerprint| keys.binary_search_by(|known| (**known).cmp(key.as_str())).ok();
+    // More keys than a number holds are more than items fit into an object.
+    secret.keys().values().filter_map(|key| u16::try_from(place(key)?).ok()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +109,7 @@ mod tests {
             labels: vec!["a".into()],
             annotations: Vec::new(),
             lent: true,
+            opened_by: Vec::new(),
         };
         let status = |message: &str| SealedStatus {
             observed_generation: Some(3),
@@ -102,10 +119,38 @@ mod tests {
         assert!(record.last_key().is_some());
         let owned = Applied { lent: false, ..record };
         assert_eq!(Applied::read(&status(&owned.to_message())).as_ref(), Some(&owned));
-        assert!(!owned.to_message().contains("lent"), "records of Secrets that are ours are as they always were");
+        for later in ["lent", "openedBy"] {
+            assert!(!owned.to_message().contains(later), "without need, records are as they always were");
+        }
         for bad in ["", "{", "[]", "{\"secret\":1}", "{\"secret\":\"x\"}"] {
             assert_eq!(Applied::read(&status(bad)), None, "{bad}");
         }
         assert_eq!(Applied::read(&SealedStatus::default()), None);
+    }
+    #[test]
+    fn a_record_of_1400_items_and_60_keys_takes_a_few_kilobytes() {
+        let keys = (0..60).map(|key| format!("SHA256:{key:043}").into()).collect();
+        let record = Applied {
+            secret: "uid".into(),
+            resource_version: "12".into(),
+            generation: 3,
+            scope: "strict".into(),
+            keys,
+            opened_by: (0..1400).map(|item| item % 60).collect(),
+            labels: Vec::new(),
+            annotations: Vec::new(),
+            lent: false,
+        };
+        let message = record.to_message();
+        assert!(message.len() < 8 * 1024, "{}", message.len());
+        assert_eq!(serde_json::from_str::<Applied>(&message).unwrap(), record);
+    }
+
+    #[test]
+    fn a_record_from_before_items_were_told_of_is_read() {
+        let old = r#"{"secret":"u","resourceVersion":"1","generation":1,"scope":"strict","keys":["a","b"],"labels":[],"annotations":[]}"#;
+        let record: Applied = serde_json::from_str(old).unwrap();
+        assert_eq!((record.keys.len(), record.opened_by.len()), (2, 0));
+        assert_eq!(record.to_message(), old);
     }
 }

@@ -183,6 +183,7 @@ mod tests {
             generation: 1,
             scope: "strict".into(),
             keys: Vec::new(),
+            opened_by: Vec::new(),
             labels: vec!["mine".into()],
             annotations: Vec::new(),
             lent: false,

@@ -13,6 +13,7 @@ mod keys;
 mod lifecycle;
 mod mended;
 mod ownership;
+mod per_item;
 mod reach;
 mod support;
 mod templates;

@@ -24,8 +24,9 @@ impl ItemErrors {
         self.0.iter().map(|(item, failure)| (item.as_str(), failure))
     }
 
-    /// Each distinct cause in words, with the items that it concerns: `a, b: sealed for …`.
-    pub fn explanations(&self) -> Vec<String> {
+    /// Each distinct cause in words, with the items that it concerns: `a, b: sealed for …`. Of the items of one cause at most
+    /// `shown` are named, `a, b and 3 more: …`, so that where space is short the cause is not lost behind a thousand names.
+    pub fn explanations(&self, shown: usize) -> Vec<String> {
         let mut grouped: Vec<(String, Vec<&str>)> = Vec::new();
         for (item, failure) in self.iter() {
             let words = failure.to_string();
@@ -34,7 +35,11 @@ impl ItemErrors {
                 None => grouped.push((words, vec![item])),
             }
         }
-        grouped.into_iter().map(|(words, items)| format!("{}: {words}", items.join(", "))).collect()
+        let named = |items: &[&str]| match items.len().checked_sub(shown) {
+            Some(more @ 1..) => format!("{} and {more} more", items[..shown].join(", ")),
+            _ => items.join(", "),
+        };
+        grouped.into_iter().map(|(words, items)| format!("{}: {words}", named(&items))).collect()
     }
 }
 
@@ -74,6 +79,18 @@ mod tests {
             errors.to_string(),
             "no key could decrypt secret (bar, foo)\nillegal base64 data at input byte 0 (bad2)"
         );
-        assert_eq!(errors.explanations().len(), 3);
+        assert_eq!(errors.explanations(usize::MAX).len(), 3);
+    }
+
+    #[test]
+    fn a_cause_is_named_with_as_many_items_as_asked_for() {
+        let mut errors = ItemErrors::default();
+        for item in ["a", "b", "c"] {
+            errors.insert(item, Failure::NoKey { tried: Vec::new() });
+        }
+        for (shown, expected) in [(1, "a and 2 more"), (2, "a, b and 1 more"), (3, "a, b, c"), (usize::MAX, "a, b, c")]
+        {
+            assert_eq!(errors.explanations(shown), [format!("{expected}: there is no sealing key to try")]);
+        }
     }
 }

@@ -56,6 +56,7 @@ fn outcome(reason: Reason) -> Outcome {
             generation: 2,
             scope: "strict".into(),
             keys: Vec::new(),
+            opened_by: Vec::new(),
             labels: Vec::new(),
             annotations: Vec::new(),
             lent: false,
