@@ -19,11 +19,14 @@ mod gc;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod keys;
+mod namespaces;
 mod observed;
 mod ownership;
 mod process;
 mod scopes;
+mod service_proxy;
 mod status;
+mod templates;
 
 /// One line for whoever runs `cargo test`. libtest keeps what the print macros say.
 #[test]

@@ -1,5 +1,6 @@
 //! `--validate` and `--re-encrypt`: SealedSecrets that the controller is asked about (sealed-secrets 8.5, 8.6).
 
+use bulla_core::sealed::{API_VERSION, KIND};
 use bulla_yaml::Limits;
 use http::StatusCode;
 use serde_json::Value;
@@ -33,16 +34,26 @@ pub(super) fn re_encrypt(text: &[u8], flags: &Flags, format: &FormatFlag) -> Res
     let format = format.resolve()?;
     let write = |_: &Value, answer: Answer| match answer.status {
         StatusCode::OK => {
-            let sealed: Value = serde_json::from_slice(&answer.body)
-                .ok()
-                .filter(|sealed: &Value| sealed["kind"] == bulla_core::sealed::KIND)
-                .ok_or_else(|| format!("{FAILED}: the answer is not a sealed secret"))?;
+            let sealed =
+                sealed_secret(&answer.body).ok_or_else(|| format!("{FAILED}: the answer is not a sealed secret"))?;
             Ok(format.write(&manifest::sealed_secret(&sealed)).to_string())
         }
         StatusCode::CONFLICT => Err("unable to rotate secret".to_owned()),
         _ => Err(format!("{FAILED}: {}", answer.words())),
     };
     Ok(ask(&documents, flags, "/v1/rotate", FAILED, write)?.concat())
+}
+
+/// Upstream's controller leaves `kind` and `apiVersion` out.
+fn sealed_secret(body: &[u8]) -> Option<Value> {
+    let mut sealed: Value = serde_json::from_slice(body).ok()?;
+    let ours = sealed["kind"].is_null() || sealed["kind"] == KIND;
+    if !ours || !sealed["spec"]["encryptedData"].is_object() {
+        return None;
+    }
+    sealed["kind"] = KIND.into();
+    sealed["apiVersion"] = API_VERSION.into();
+    Some(sealed)
 }
 
 fn read(text: &[u8]) -> Result<Vec<Value>, Failure> {
@@ -87,4 +98,19 @@ fn ask<T>(
 
 fn name_of(document: &Value) -> String {
     document["metadata"]["name"].as_str().unwrap_or_default().chars().take(253).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_without_kind_is_a_sealed_secret_and_another_kind_is_not() {
+        let read = |text: &str| sealed_secret(text.as_bytes()).map(|sealed| sealed["kind"].clone());
+        assert_eq!(read(r#"{"metadata":{"name":"a"},"spec":{"encryptedData":{}}}"#), Some(KIND.into()));
+        assert_eq!(read(r#"{"kind":"SealedSecret","spec":{"encryptedData":{}}}"#), Some(KIND.into()));
+        for bad in [r#"{"kind":"Secret","spec":{"encryptedData":{}}}"#, r#"{"spec":{}}"#, "[]", "1", "no"] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+    }
 }

@@ -15,7 +15,6 @@ mod mended;
 mod ownership;
 mod per_item;
 mod reach;
-mod replicas;
 mod support;
 mod templates;
 mod verify_rotate;

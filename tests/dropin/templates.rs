@@ -1,0 +1,99 @@
+//! `spec.template.data` (spec part 5).
+
+use serde_json::{Value, json};
+
+use crate::harness::sealing::base64;
+use crate::harness::world::World;
+
+/// An object with these items and templates, not yet created.
+fn with_templates(world: &World, items: &[(&str, &str)], data: Value) -> Value {
+    let mut sealed = world.seal("a", items);
+    sealed["spec"]["template"] = json!({"data": data});
+    sealed
+}
+
+async fn rendered(items: &[(&str, &str)], data: Value) -> Value {
+    let world = World::new().await;
+    let _controller = world.start(&[]).await;
+    world.create(&with_templates(&world, items, data)).await;
+    world.until_synced("a", "True").await;
+    world.secret("a").await.unwrap()["data"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_see_items_and_stand_beside_them() {
+    let data = rendered(
+        &[("user", "administrator"), ("a-b", "dashed-value")],
+        json!({"url": "https://{{ .user }}@{{ index . \"a-b\" | upper }}", "json": "{{ toJson .user }}", "plain": "as it is"}),
+    )
+    .await;
+    let expected = json!({
+        "user": base64("administrator"), "a-b": base64("dashed-value"), "plain": base64("as it is"),
+        "url": base64("https://administrator@DASHED-VALUE"), "json": base64("\"administrator\""),
+    });
+    assert_eq!(data, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sibling_is_its_source_and_a_missing_key_has_no_value() {
+    let data = rendered(&[], json!({"one": "{{ .two }}", "two": "{{ .one | len }}", "none": "{{ .missing }}"})).await;
+    assert_eq!(data, json!({"one": base64("{{ .one | len }}"), "two": base64("10"), "none": base64("<no value>")}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_clash_the_encrypted_value_wins_and_null_takes_an_item_out() {
+    let data = rendered(
+        &[("k", "encrypted-value"), ("helper", "helper-value")],
+        json!({"k": "from the template", "helper": null, "sum": "{{ .k }}+{{ .helper }}"}),
+    )
+    .await;
+    assert_eq!(data, json!({"k": base64("encrypted-value"), "sum": base64("encrypted-value+helper-value")}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_that_fails_fails_the_object_and_tells_no_value() {
+    let world = World::new().await;
+    let _controller = world.start(&[]).await;
+    let items = [("k", "canary-of-template")];
+    world.create(&with_templates(&world, &items, json!({"x": "{{ fail .k }}", "y": "{{", "ok": "{{ .k }}"}))).await;
+    let sealed = world.until_synced("a", "False").await;
+    let message = sealed["status"]["conditions"][0]["message"].as_str().unwrap();
+    assert!(message.contains("template: x:1:") && message.contains("template: y:1:"), "{message}");
+    assert!(!sealed.to_string().contains("canary-of-template"));
+    assert!(world.secret("a").await.is_none());
+    // The log, statuses and events are looked through at the end.
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_losing_template_of_a_clash_still_counts() {
+    let world = World::new().await;
+    let _controller = world.start(&[]).await;
+    world.create(&with_templates(&world, &[("k", "value-1")], json!({"k": "{{ nofunction }}"}))).await;
+    world.until_synced("a", "False").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_reach_neither_environment_nor_network() {
+    let world = World::new().await;
+    let _controller = world.start(&[]).await;
+    for (number, function) in ["env \"PATH\"", "expandenv \"$PATH\"", "getHostByName \"localhost\""].iter().enumerate() {
+        let name = format!("object-{number}");
+        let mut sealed = world.seal(&name, &[]);
+        sealed["spec"]["template"] = json!({"data": {"x": format!("{{{{ {function} }}}}")}});
+        world.create(&sealed).await;
+        let sealed = world.until_synced(&name, "False").await;
+        let message = sealed["status"]["conditions"][0]["message"].as_str().unwrap();
+        let function = function.split(' ').next().unwrap();
+        assert!(message.contains(&format!("function \"{function}\" not defined")), "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_whose_output_changes_each_time_settles() {
+    let world = World::new().await;
+    let controller = world.start(&[]).await;
+    world.create(&with_templates(&world, &[], json!({"x": "{{ randAlphaNum 20 }} {{ now }}"}))).await;
+    world.until_synced("a", "True").await;
+    world.settled(&controller).await;
+    assert_eq!(world.proxy.count("update secrets"), 0);
+}
