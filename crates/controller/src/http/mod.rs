@@ -4,14 +4,15 @@
 //! headers (which is also how long it may idle), to send a body and to read an answer; the size of a body and of all
 //! of them together; how often one caller may ask (`limiter`); and how much of the RSA threads all callers get (`share`).
 //!
-//! Which way the data goes: connection -> `routes` -> `guard` (metrics, limits) -> `probes`, or `body` -> `objects` on the
-//! `share` -> answer.
+//! Which way the data goes: connection -> `routes` -> `guard` (metrics, limits) -> `probes`, or `body` -> `objects` or
+//! `reseal` on a `share` -> answer.
 
 mod body;
 mod guard;
 mod limiter;
 mod objects;
 mod probes;
+mod reseal;
 mod routes;
 mod share;
 mod stall;
@@ -66,9 +67,19 @@ pub(crate) async fn bind(address: SocketAddr, flag: &'static str) -> Result<(Tcp
 pub(crate) async fn serve(listener: TcpListener, serves: Serves, engine: Arc<Engine>, stop: CancellationToken) {
     let limits = engine.config.http;
     let (read_timeout, write_timeout) = (bounded(limits.read_timeout), bounded(limits.write_timeout));
-    let routes = routes::routes(serves, engine);
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let reseal = Arc::new(reseal::Reseal::new(Arc::clone(&engine)));
     let connections = TaskTracker::new();
+    if serves != Serves::Metrics {
+        let (reseal, stop) = (Arc::clone(&reseal), stop.clone());
+        connections.spawn(async move {
+            tokio::select! {
+                () = reseal.find_out() => {}
+                () = stop.cancelled() => {}
+            }
+        });
+    }
+    let routes = routes::routes(serves, engine, reseal);
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,

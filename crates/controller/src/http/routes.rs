@@ -8,12 +8,13 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, any};
+use axum::routing::{MethodRouter, any, post};
 use bulla_core::sealed::{KeyRing, MAX_OBJECT_BYTES, SealingCertificate};
 
 use super::body::{Memory, Unread};
 use super::limiter::{Limiter, Quota};
 use super::objects::{Ask, Work};
+use super::reseal::Reseal;
 use super::share::Share;
 use super::{Serves, bounded, guard, probes};
 use crate::engine::Engine;
@@ -30,14 +31,18 @@ struct Strangers {
 }
 
 /// The routes of a port.
-pub(super) fn routes(serves: Serves, engine: Arc<Engine>) -> Router {
+pub(super) fn routes(serves: Serves, engine: Arc<Engine>, reseal: Arc<Reseal>) -> Router {
     let mut routes = Router::new();
     if serves != Serves::Metrics {
         routes = routes
             .route("/healthz", any(probes::health))
             .route("/readyz", any(probes::ready))
             .route("/v1/cert.pem", measured(any(probes::certificate), &engine, "/v1/cert.pem"))
-            .merge(objects(&engine));
+            .merge(objects(&engine))
+            .route(
+                "/v1/reseal",
+                measured(post(async move |request: Request| reseal.answer(request).await), &engine, "/v1/reseal"),
+            );
     }
     if serves != Serves::Api {
         routes = routes.route("/metrics", any(probes::metrics));

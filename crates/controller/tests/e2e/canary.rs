@@ -3,10 +3,12 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use bulla_devcluster::Account;
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::support::{KEY_LABEL, KEYS, SEALED, SECRETS, World, base64, seal};
+use super::web;
 
 /// Everything that is logged, whatever its level.
 #[derive(Clone, Default)]
@@ -34,6 +36,7 @@ impl<'a> MakeWriter<'a> for Log {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_is_nowhere_but_in_its_secret() {
     const CANARY: &str = "canary-8f2e-do-not-repeat-me";
+    const TOKEN: &str = "token-91b0-do-not-repeat-me";
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
@@ -43,8 +46,10 @@ async fn a_value_is_nowhere_but_in_its_secret() {
     // Other tests of this process are logged too; that does no harm.
     tracing::subscriber::set_global_default(subscriber).unwrap();
 
-    let world = World::new();
-    let handle = world.start().await;
+    let mut options = World::options();
+    options.accounts = vec![Account::service_account("default", "ci", TOKEN).for_audiences(&["bulla.dev/reseal"])];
+    let world = World::with_options(options);
+    let handle = world.start_with(web::config()).await;
     let private_key =
         world.get(&format!("{KEYS}?labelSelector={KEY_LABEL}")).await.unwrap()["items"][0]["data"]["tls.key"].clone();
     let private_key = private_key.as_str().unwrap()[100..140].to_owned();
@@ -67,7 +72,7 @@ async fn a_value_is_nowhere_but_in_its_secret() {
     world.heal();
     let mut bad = seal(&handle, "d", &[("k", CANARY)]);
     bad["spec"]["encryptedData"]["n"] = json!(1);
-    world.plant(bad);
+    world.plant(bad.clone());
     world.until_reason("d", "Malformed").await;
     let mut templated = seal(&handle, "e", &[("k", CANARY)]);
     let failing = json!({"a": "{{ fail .k }}", "b": "{{ atoi .k | add1 | regexFind .k }}", "c": "{{ index .k 999 }}",
@@ -77,6 +82,25 @@ async fn a_value_is_nowhere_but_in_its_secret() {
     world.until_reason("e", "TemplateFailed").await;
     world.delete(&format!("{SECRETS}/a")).await;
     world.until_secret("a", "it is created again", |_| true).await;
+    // Asked about over HTTP, with success and without.
+    let address = handle.addresses().http.unwrap();
+    let old = seal(&handle, "a", &[("k", CANARY)]);
+    let mut told_over_http = String::new();
+    handle.renew_key().await.unwrap();
+    for object in [&old, &bad] {
+        for path in ["/v1/verify", "/v1/rotate"] {
+            told_over_http += &web::post(address, path, object.to_string().as_bytes()).await.body;
+        }
+    }
+    let value = &old["spec"]["encryptedData"]["k"];
+    for name in ["a", "b"] {
+        let item = json!({"id": "0", "namespace": "default", "name": name, "scope": "strict", "value": value});
+        let body = json!({"items": [item]}).to_string();
+        let answer = web::ask(address, "POST", "/v1/reseal", &[("X-Bulla-Token", TOKEN)], body.as_bytes()).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        told_over_http += &answer.body;
+    }
+    assert!(told_over_http.contains("resealed") && told_over_http.contains("failed"), "the answers are captured");
     world.settled(&handle).await;
 
     let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
@@ -86,8 +110,13 @@ async fn a_value_is_nowhere_but_in_its_secret() {
         told.contains("observedGeneration") && told.contains("ErrUpdateFailed"),
         "statuses and events are captured"
     );
-    for (place, text) in [("the log", &logged), ("a status or an event", &told), ("a metric", &handle.metrics())] {
-        for needle in [CANARY, &base64(CANARY)[..30], &private_key] {
+    for (place, text) in [
+        ("the log", &logged),
+        ("a status or an event", &told),
+        ("a metric", &handle.metrics()),
+        ("an answer over HTTP", &told_over_http),
+    ] {
+        for needle in [CANARY, &base64(CANARY)[..30], &private_key, TOKEN] {
             assert!(!text.contains(needle), "{place} holds a value");
         }
     }

@@ -39,13 +39,21 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let crd =
-            bulla_yaml::read_one(CRD_YAML.as_bytes(), &bulla_yaml::Limits::default()).unwrap().root.to_json().unwrap();
-        Self::with_crds(vec![crd])
+        Self::with_options(Self::options())
+    }
+
+    /// A cluster that knows SealedSecrets.
+    pub(crate) fn options() -> Options {
+        let crd = bulla_yaml::read_one(CRD_YAML.as_bytes(), &bulla_yaml::Limits::default());
+        Options { crds: vec![crd.unwrap().root.to_json().unwrap()], ..Options::default() }
     }
 
     pub(crate) fn with_crds(crds: Vec<Value>) -> Self {
-        let cluster = DevCluster::new(Options { crds, ..Options::default() }).unwrap();
+        Self::with_options(Options { crds, ..Options::default() })
+    }
+
+    pub(crate) fn with_options(options: Options) -> Self {
+        let cluster = DevCluster::new(options).unwrap();
         let admin = kube::Client::new(cluster.trusted_service(), "default");
         Self { cluster, admin, faults: Arc::default(), hangs: watch::Sender::default(), bodies: Arc::default() }
     }

@@ -27,7 +27,6 @@ const MAX_NAME_BYTES: usize = 1024;
 #[serde(deny_unknown_fields)]
 pub struct ResealRequest<'a> {
     /// The values.
-    #[serde(borrow)]
     pub items: Vec<ResealItem<'a>>,
 }
 
@@ -36,19 +35,15 @@ pub struct ResealRequest<'a> {
 #[serde(deny_unknown_fields)]
 pub struct ResealItem<'a> {
     /// Comes back with the answer; chosen by the caller.
-    #[serde(borrow)]
     pub id: Cow<'a, str>,
     /// `metadata.namespace` of the SealedSecret; may be empty for a cluster-wide one.
-    #[serde(borrow)]
     pub namespace: Cow<'a, str>,
     /// `metadata.name` of the SealedSecret.
-    #[serde(borrow)]
     pub name: Cow<'a, str>,
     /// The scope by its name; it is kept.
     #[serde(with = "scope_name")]
     pub scope: Scope,
     /// The sealed value, base64.
-    #[serde(borrow)]
     pub value: Cow<'a, str>,
 }
 
@@ -109,12 +104,12 @@ pub enum ResealRequestError {
     NoPlace,
 }
 
-impl<'a> ResealRequest<'a> {
-    /// Reads a request.
+impl ResealRequest<'static> {
+    /// Reads a request. The values are copied, so that the body can go.
     ///
     /// # Errors
     /// [`ResealRequestError`].
-    pub fn parse(body: &'a [u8]) -> Result<Self, ResealRequestError> {
+    pub fn parse(body: &[u8]) -> Result<Self, ResealRequestError> {
         let request: Self = serde_json::from_slice(body)
             .map_err(|error| ResealRequestError::Malformed { line: error.line(), column: error.column() })?;
         if request.items.len() > MAX_RESEAL_ITEMS {
@@ -162,7 +157,7 @@ mod scope_name {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Scope, D::Error> {
-        let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        let name = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
         name.parse().ok().filter(|_| !name.is_empty()).ok_or_else(|| D::Error::custom("no scope has this name"))
     }
 }
