@@ -37,12 +37,14 @@ pub(crate) fn resource(definition: &Object) -> Option<Resource> {
     };
     let flag = |value: &Value, field: &str| value.get(field) == Some(&Value::Bool(true));
     let versions = spec.get("versions")?.as_array()?.iter().filter_map(|version| {
+        let schema = schema_of(version).map(|schema| Arc::new(schema::parse(schema, "", &mut Vec::new())));
         Some(Version {
             name: version.get("name")?.as_str()?.to_owned(),
             served: flag(version, "served"),
             storage: flag(version, "storage"),
             columns: table::custom_columns(version, "", &mut Vec::new()),
-            schema: schema_of(version).map(|schema| Arc::new(schema::parse(schema, "", &mut Vec::new()))),
+            merging: Arc::new(schema::merging_custom(schema.as_deref())),
+            schema,
             status: version.get("subresources").and_then(|all| all.get("status")).is_some_and(Value::is_object),
         })
     });

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+
+use crate::apply;
 
 use crate::clock;
 use crate::crd;
@@ -38,8 +40,13 @@ pub(crate) fn get(state: &State, target: &Target) -> Answer<Arc<Stored>> {
 }
 
 pub(crate) fn create(state: &mut State, target: &Target, mut object: Object, write: &mut Write) -> Answer<Arc<Stored>> {
-    let resource = &*target.resource;
     normalise(target, &mut object, write)?;
+    make(state, target, object, write)
+}
+
+/// Makes an object of a body in shape.
+fn make(state: &mut State, target: &Target, mut object: Object, write: &Write) -> Answer<Arc<Stored>> {
+    let resource = &*target.resource;
     if metadata_text(&object, "name").is_empty() && !metadata_text(&object, "generateName").is_empty() {
         let generated = format!("{}{}", metadata_text(&object, "generateName"), clock::suffix()?);
         metadata_mut(&mut object).insert("name".into(), Value::String(generated));
@@ -65,6 +72,9 @@ pub(crate) fn create(state: &mut State, target: &Target, mut object: Object, wri
     if state.find(&target.id(), &Key::new(&target.namespace, &name)).is_some() {
         return Err(Failure::already_exists(resource.about(&name)));
     }
+    if write.apply.is_none() {
+        apply::record(&writer(target, write), None, &mut object, write.reset_managers);
+    }
     store(state, target, object, None, write.dry_run)
 }
 
@@ -73,6 +83,100 @@ pub(crate) fn update(state: &mut State, target: &Target, mut object: Object, wri
     normalise(target, &mut object, write)?;
     let old = get(state, target)?;
     replace(state, target, &old, object, write)
+}
+
+/// Applies a configuration: makes the object if it is not there. The flag says whether it was made.
+pub(crate) fn apply(
+    state: &mut State,
+    target: &Target,
+    config: Object,
+    write: &mut Write,
+) -> Answer<(Arc<Stored>, bool)> {
+    let config = configuration(target, config, write)?;
+    let force = write.apply.is_some_and(|apply| apply.force);
+    let old = state.find(&target.id(), &target.key()).cloned();
+    let before = old.as_ref().map(|old| old.thaw());
+    let writer = writer(target, write);
+    let mut object = apply::apply(&writer, before.as_ref(), &config, force)?;
+    let managed = metadata_mut(&mut object).remove("managedFields");
+    object.insert("apiVersion".into(), Value::String(target.api_version()));
+    object.insert("kind".into(), Value::String(target.resource.kind.clone()));
+    normalise(target, &mut object, write)?;
+    if let Some(managed) = managed {
+        metadata_mut(&mut object).insert("managedFields".into(), managed);
+    }
+    match old {
+        Some(old) => Ok((replace(state, target, &old, object, write)?, false)),
+        None if target.status => Err(Failure::not_found(target.about())),
+        None => Ok((make(state, target, object, write)?, true)),
+    }
+}
+
+/// A configuration that is to be applied, checked, with no more in it than its author stated.
+fn configuration(target: &Target, mut config: Object, write: &mut Write) -> Answer<Object> {
+    let resource = &*target.resource;
+    let text = |name: &str| config.get(name).and_then(Value::as_str).unwrap_or_default();
+    if text("apiVersion").is_empty() || text("kind").is_empty() {
+        let message = format!("invalid object type: {}, Kind={}", text("apiVersion"), text("kind"));
+        return Err(Failure::bad_request(message));
+    }
+    if metadata(&config).is_some_and(|metadata| metadata.contains_key("managedFields")) {
+        return Err(Failure::bad_request("metadata.managedFields must be nil"));
+    }
+    let name = metadata_text(&config, "name");
+    if !name.is_empty() && name != target.name {
+        return Err(misnamed(name, target));
+    }
+    let mut whole = config.clone();
+    normalise(target, &mut whole, write)?;
+    if let Some(unknown) = write.unknown.first() {
+        return Err(Failure::new(
+            500,
+            "",
+            format!(
+                "failed to create typed patch object ({}/{}; {}, Kind={}): .{unknown}: field not declared in schema",
+                target.namespace,
+                target.name,
+                target.api_version(),
+                resource.kind
+            ),
+        ));
+    }
+    // Of built-in kinds, data are in their canonical form now; what was filled in is nobody's statement.
+    if resource.strategy != Strategy::Custom {
+        let stated = config.contains_key("stringData");
+        whole.retain(|field, _| config.contains_key(field) || (stated && field == "data"));
+        config = whole;
+    } else if let Some(metadata) = whole.remove("metadata") {
+        config.insert("metadata".into(), metadata);
+    }
+    metadata_mut(&mut config).insert("name".into(), Value::String(target.name.clone()));
+    Ok(config)
+}
+
+fn misnamed(name: &str, target: &Target) -> Failure {
+    Failure::bad_request(format!(
+        "the name of the object ({name}) does not match the name on the URL ({})",
+        target.name
+    ))
+}
+
+fn writer<'a>(target: &'a Target, write: &'a Write) -> apply::Writer<'a> {
+    let resource = &*target.resource;
+    let beyond: &[&str] = match resource.strategy {
+        Strategy::Namespace => &["spec", "status"],
+        Strategy::Pod | Strategy::Service => &["status"],
+        _ if resource.splits_status() => &["status"],
+        _ => &[],
+    };
+    apply::Writer {
+        manager: &write.manager,
+        api_version: target.api_version(),
+        status: target.status,
+        beyond,
+        schema: resource.served_version(&target.version).map(|version| &*version.merging),
+        now: clock::now(),
+    }
 }
 
 /// Puts what a patch made of `old` in its place.
@@ -100,10 +204,7 @@ fn replace(
         return Err(Failure::bad_request("name must be provided"));
     }
     if name != target.name {
-        return Err(Failure::bad_request(format!(
-            "the name of the object ({name}) does not match the name on the URL ({})",
-            target.name
-        )));
+        return Err(misnamed(name, target));
     }
     let uid = metadata_text(&object, "uid");
     if !uid.is_empty() && uid != &*old.uid {
@@ -120,6 +221,7 @@ fn replace(
         _ => (),
     }
     let before = old.thaw();
+    let managed = metadata_mut(&mut object).remove("managedFields");
     object = if target.status { with_status(&before, object) } else { with_server_fields(resource, &before, object) };
     if old.deleting {
         no_new_finalizers(target, &before, &object)?;
@@ -128,6 +230,10 @@ fn replace(
     if resource.counts_generations() && specification(resource, &object) != specification(resource, &before) {
         let generation = metadata(&before).and_then(|metadata| metadata.get("generation")).and_then(Value::as_u64);
         metadata_mut(&mut object).insert("generation".into(), json!(generation.unwrap_or(0) + 1));
+    }
+    match managed.filter(|_| write.apply.is_some()) {
+        Some(managed) => drop(metadata_mut(&mut object).insert("managedFields".into(), managed)),
+        None => apply::record(&writer(target, write), Some(&before), &mut object, write.reset_managers),
     }
     object.remove("apiVersion");
     object.remove("kind");
@@ -222,6 +328,10 @@ fn normalise(target: &Target, object: &mut Object, write: &mut Write) -> Answer<
                 )));
             }
         }
+    }
+    if let Some(Value::Array(managers)) = metadata(object).and_then(|metadata| metadata.get("managedFields")) {
+        // As the real one: a list with nothing in it, or with one empty entry, starts over.
+        write.reset_managers = managers.iter().all(|entry| entry.as_object().is_some_and(Map::is_empty));
     }
     validate::metadata::normalise(resource, &target.version, object, &mut write.unknown)?;
     let namespace = metadata_text(object, "namespace");

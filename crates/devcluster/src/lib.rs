@@ -37,6 +37,7 @@
 //! says what goes when something goes, `validate` what is refused.
 
 mod access;
+mod apply;
 mod body;
 mod clock;
 mod cluster;

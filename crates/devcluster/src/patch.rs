@@ -1,5 +1,5 @@
 //! Patches: JSON merge patch (RFC 7396), JSON patch (RFC 6902), and the part of strategic merge patch that is the same
-//! as a merge patch. Server-side apply is refused.
+//! as a merge patch. Server-side apply is `apply`'s.
 
 use json_patch::{PatchOperation, jsonptr::Pointer};
 use serde_json::Value;
@@ -46,15 +46,12 @@ impl Patch {
             }
             "application/strategic-merge-patch+json" if custom => Err(Failure::unsupported_media_type(
                 "the body of the request was in an unknown format - accepted media types include: \
-                 application/json-patch+json, application/merge-patch+json",
+                 application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
             )),
             "application/strategic-merge-patch+json" => {
                 let (patch, duplicates) = merge_body(body)?;
                 plain(&patch)?;
                 Ok((Self::Strategic(patch), duplicates))
-            }
-            "application/apply-patch+yaml" | "application/apply-patch+cbor" => {
-                Err(Failure::unsupported_media_type("server-side apply is not served yet by devcluster"))
             }
             _ => Err(Failure::unsupported_media_type(
                 "the body of the request was in an unknown format - accepted media types include: \
@@ -201,7 +198,6 @@ mod tests {
             (STRATEGIC, json!({}), json!({"a": [1]}), Err(415)),
             (STRATEGIC, json!({}), json!({"a": {"$patch": "replace"}}), Err(415)),
             (STRATEGIC, json!({}), json!({"$setElementOrder/ports": []}), Err(415)),
-            ("application/apply-patch+yaml", json!({}), json!({}), Err(415)),
             ("text/plain", json!({}), json!({}), Err(415)),
         ];
         for (kind, object, patch, expected) in cases {

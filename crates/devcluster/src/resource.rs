@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::schema::Schema;
+use crate::schema::{self, Schema};
 use crate::status::{About, qualify};
 use crate::table::CustomColumn;
 
@@ -41,6 +41,8 @@ pub(crate) struct Version {
     pub(crate) status: bool,
     /// What its objects may hold; `None` for kinds whose rules are in code.
     pub(crate) schema: Option<Arc<Schema>>,
+    /// How its objects are merged, metadata included.
+    pub(crate) merging: Arc<Schema>,
     /// The columns of its tables; empty for kinds whose columns are in code.
     pub(crate) columns: Vec<CustomColumn>,
 }
@@ -142,6 +144,7 @@ pub(crate) fn built_in() -> impl Iterator<Item = Arc<Resource>> {
                 status: row.status,
                 schema: None,
                 columns: Vec::new(),
+                merging: Arc::new(schema::merging(row.plural)),
             }],
             plural: row.plural.to_owned(),
             singular: row.singular.to_owned(),

@@ -240,19 +240,25 @@ async fn on_resource<B: http_body::Body<Data = Bytes>>(
             Ok(respond_object(200, &view, &object))
         }
         "create" => {
-            let mut write = Write::parse(query, "CreateOptions")?;
+            let mut write = Write::parse(query, &parts.headers, "CreateOptions")?;
             let object = write.take(object_body(parts, body).await?);
             let created = crud::create(&mut store.write(), target, object, &mut write)?;
             Ok(warned(respond_object(201, &view, &created), target, &write))
         }
         "update" => {
-            let mut write = Write::parse(query, "UpdateOptions")?;
+            let mut write = Write::parse(query, &parts.headers, "UpdateOptions")?;
             let object = write.take(object_body(parts, body).await?);
             let updated = crud::update(&mut store.write(), target, object, &mut write)?;
             Ok(warned(respond_object(200, &view, &updated), target, &write))
         }
         "patch" => {
-            let mut write = Write::parse(query, "PatchOptions")?;
+            let mut write = Write::parse_patch(query, &parts.headers, content_type(parts))?;
+            if write.apply.is_some() {
+                let config = write.take(body::yaml_object(&body::read(body).await?)?);
+                let (applied, made) = crud::apply(&mut store.write(), target, config, &mut write)?;
+                let code = if made { 201 } else { 200 };
+                return Ok(warned(respond_object(code, &view, &applied), target, &write));
+            }
             let custom = target.resource.strategy == Strategy::Custom;
             let (patch, duplicates) = Patch::parse(content_type(parts), &body::read(body).await?, custom)?;
             let mut state = store.write();
@@ -362,10 +368,12 @@ type Decoder = fn(&[u8]) -> Answer<(Object, Vec<String>)>;
 fn decoder(parts: &Parts) -> Answer<Decoder> {
     match content_type(parts) {
         "" | "application/json" => Ok(body::object),
+        "application/yaml" => Ok(body::yaml_object),
         protobuf::MEDIA_TYPE => Ok(protobuf::object),
-        other => Err(Failure::unsupported_media_type(format!(
-            "the body of the request was in an unknown format ({other}) - accepted media types include: application/json"
-        ))),
+        _ => Err(Failure::unsupported_media_type(
+            "the body of the request was in an unknown format - accepted media types include: application/json, \
+             application/yaml, application/vnd.kubernetes.protobuf",
+        )),
     }
 }
 

@@ -1,7 +1,8 @@
 //! What a writing request says beside its body: whether it is only tried, and what is to happen to fields that nobody
 //! knows or that are there twice.
 
-use http::HeaderValue;
+use http::header::USER_AGENT;
+use http::{HeaderMap, HeaderValue};
 
 use crate::object::Object;
 use crate::request::{Query, dry_run};
@@ -11,12 +12,23 @@ use crate::status::{About, Answer, Failure, FieldError};
 const MAX_WARNINGS: usize = 100;
 const MAX_WARNING: usize = 256;
 
+/// The longest name of a field manager.
+const MAX_MANAGER: usize = 128;
+/// The media type of a server-side apply.
+pub(crate) const APPLY: &str = "application/apply-patch+yaml";
+
 /// What `fieldValidation` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Validation {
     Ignore,
     Warn,
     Strict,
+}
+
+/// A server-side apply.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Apply {
+    pub(crate) force: bool,
 }
 
 /// The options of one write, and what was found in its body.
@@ -28,6 +40,12 @@ pub(crate) struct Write {
     duplicates: Vec<String>,
     /// Paths of fields that were dropped.
     pub(crate) unknown: Vec<String>,
+    /// Who writes.
+    pub(crate) manager: String,
+    /// The managers of all fields are to be forgotten.
+    pub(crate) reset_managers: bool,
+    /// A server-side apply, and whether it takes over what others manage.
+    pub(crate) apply: Option<Apply>,
     /// Schemas do not count.
     pub(crate) unchecked: bool,
     /// A patch: what is wrong with it is worded otherwise.
@@ -36,7 +54,7 @@ pub(crate) struct Write {
 
 impl Write {
     /// `kind`: CreateOptions, UpdateOptions or PatchOptions.
-    pub(crate) fn parse(query: &Query, kind: &'static str) -> Answer<Self> {
+    pub(crate) fn parse(query: &Query, headers: &HeaderMap, kind: &'static str) -> Answer<Self> {
         let about = About { group: "meta.k8s.io", plural: "", kind, name: "" };
         let dry_run = dry_run(query.all("dryRun"), kind)?;
         let validation = match query.text("fieldValidation") {
@@ -49,7 +67,33 @@ impl Write {
                 return Err(Failure::invalid(about, vec![wrong]));
             }
         };
-        Ok(Self { dry_run, validation, patch: kind == "PatchOptions", ..Self::own() })
+        let manager = query.text("fieldManager");
+        if manager.chars().count() > MAX_MANAGER {
+            return Err(Failure::invalid(about, vec![FieldError::too_long("fieldManager", MAX_MANAGER)]));
+        }
+        if manager.chars().any(char::is_control) {
+            let wrong = FieldError::invalid("fieldManager", manager, "should not contain non-printable characters");
+            return Err(Failure::invalid(about, vec![wrong]));
+        }
+        let manager = if manager.is_empty() { agent(headers) } else { manager.to_owned() };
+        Ok(Self { dry_run, validation, manager, patch: kind == "PatchOptions", ..Self::own() })
+    }
+
+    /// The options of a patch of this media type.
+    pub(crate) fn parse_patch(query: &Query, headers: &HeaderMap, content_type: &str) -> Answer<Self> {
+        let mut write = Self::parse(query, headers, "PatchOptions")?;
+        let about = About { group: "meta.k8s.io", plural: "", kind: "PatchOptions", name: "" };
+        if content_type == APPLY {
+            if query.text("fieldManager").is_empty() {
+                let wrong = FieldError::required("fieldManager", "is required for apply patch");
+                return Err(Failure::invalid(about, vec![wrong]));
+            }
+            write.apply = Some(Apply { force: query.flag("force") });
+        } else if query.has("force") {
+            let wrong = FieldError::forbidden("force", "may not be specified for non-apply patch");
+            return Err(Failure::invalid(about, vec![wrong]));
+        }
+        Ok(write)
     }
 
     /// A write of the server's own.
@@ -59,6 +103,9 @@ impl Write {
             validation: Validation::Ignore,
             duplicates: Vec::new(),
             unknown: Vec::new(),
+            manager: "bulla-devcluster".to_owned(),
+            reset_managers: false,
+            apply: None,
             unchecked: false,
             patch: false,
         }
@@ -107,4 +154,11 @@ impl Write {
         let unknown = self.unknown.iter().map(|path| format!("unknown field {path:?}"));
         if custom { duplicates.chain(unknown).collect() } else { unknown.chain(duplicates).collect() }
     }
+}
+
+/// Who a client is by its User-Agent: what stands before the first slash.
+fn agent(headers: &HeaderMap) -> String {
+    let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let name: String = agent.split('/').next().unwrap_or_default().chars().take(MAX_MANAGER).collect();
+    if name.is_empty() { "unknown".to_owned() } else { name }
 }

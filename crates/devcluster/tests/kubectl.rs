@@ -94,8 +94,6 @@ fn kubectl_applies() {
     let read = ["get", "sealedsecret", "a", "-o", "jsonpath={.spec.encryptedData.k} {.metadata.generation}"];
     assert_eq!(session.ok(&read), "AgB 2");
     assert!(session.ok(&["replace", "-f", &file]).contains("secret/a replaced"));
-    let refused = session.refused(&["apply", "--server-side", "-f", &file]);
-    assert!(refused.contains("server-side apply is not served yet by devcluster"), "{refused}");
     assert_eq!(session.ok(&["delete", "-f", &file]).lines().count(), 4);
     assert!(session.refused(&["delete", "-f", &file]).contains("secrets \"a\" not found"));
     session.ok(&["delete", "--ignore-not-found", "-f", &file]);

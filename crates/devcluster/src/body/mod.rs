@@ -1,6 +1,7 @@
 //! Bodies: reading a request's within a limit, and the one concrete type of every response's.
 
 mod json;
+mod yaml;
 
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
@@ -18,6 +19,7 @@ use crate::object::{Stored, View, append_json};
 use crate::status::{Answer, Failure};
 
 pub(crate) use json::object;
+pub(crate) use yaml::object as yaml_object;
 
 /// The largest request body, as in the real API server.
 pub(crate) const MAX_BODY: usize = 3 << 20;

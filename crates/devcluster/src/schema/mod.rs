@@ -3,8 +3,9 @@
 //! A schema is parsed once, from the `openAPIV3Schema` of a CustomResourceDefinition (`parse`, which also refuses what is
 //! not structural). Then, in the order in which a written object meets them: `prune` drops what the schema does not know,
 //! `default` fills in and drops nulls, `validate` finds what is wrong (`format` knows the formats). Expressions
-//! (`x-kubernetes-validations`) are not evaluated.
+//! (`x-kubernetes-validations`) are not evaluated. `built_in` says how built-in kinds are merged.
 
+mod built_in;
 mod default;
 mod format;
 mod parse;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde_json::Value;
 
+pub(crate) use built_in::{merging, merging_custom};
 pub(crate) use parse::parse;
 
 /// The type of a value.
@@ -61,6 +63,8 @@ pub(crate) struct Schema {
     pub(crate) nullable: bool,
     pub(crate) default: Option<Value>,
     pub(crate) list_type: ListType,
+    /// The object is merged as a whole.
+    pub(crate) atomic: bool,
     rules: Box<Rules>,
 }
 

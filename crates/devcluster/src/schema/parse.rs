@@ -51,6 +51,7 @@ impl Parser<'_> {
             nullable: flag("nullable"),
             default: map.get("default").cloned(),
             list_type: self.list_type(map, at),
+            atomic: map.get("x-kubernetes-map-type").is_some_and(|kind| kind == "atomic"),
             rules: Box::new(self.rules(map, at, depth)),
             ..Schema::default()
         };
