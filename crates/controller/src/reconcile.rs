@@ -102,7 +102,8 @@ pub(crate) async fn reconcile(engine: &Engine, key: &ObjectKey) -> Verdict {
 async fn work(engine: &Engine, object: &Observed, memory: &mut Memory) -> (Verdict, Option<Outage>) {
     let record = memory.applied.clone().or_else(|| Applied::read(&object.status));
     let known = memory.applied.is_some();
-    let live = match engine.live(&object.key).await {
+    let looking = engine.live(&object.key);
+    let live = match patiently(engine, object, record.is_some(), &mut memory.told, looking).await {
         Ok(live) => live,
         Err(failure) => {
             let transient = failure.is_transient();
@@ -122,8 +123,11 @@ async fn work(engine: &Engine, object: &Observed, memory: &mut Memory) -> (Verdi
         let told = report::write::report(engine, object, &outcome, Write::Nothing, &mut memory.told).await;
         return after_report(object, told, Verdict::Settled, None);
     }
-    if live == Live::Absent && record.is_some() && is_gone(engine, object).await {
-        return (Verdict::Settled, None);
+    if live == Live::Absent && record.is_some() {
+        let asking = is_gone(engine, object);
+        if patiently(engine, object, false, &mut memory.told, asking).await {
+            return (Verdict::Settled, None);
+        }
     }
     // Opened and rendered are only so many at a time, so that nobody's templates hold up everybody's objects.
     if object.has_templates() && !engine.renders.enter(&object.key) {
@@ -152,6 +156,28 @@ async fn tell(engine: &Engine, object: &Observed, tried: Tried, memory: &mut Mem
     engine.metrics.condition(object, tried.outcome.reason().course());
     let told = report::write::report(engine, object, &tried.outcome, tried.write, &mut memory.told).await;
     after_report(object, told, tried.verdict, tried.outage)
+}
+
+/// Waits for the API server, and says so in the status if that takes long. `holds`: the Secret that was written last is
+/// still there.
+async fn patiently<T>(
+    engine: &Engine,
+    object: &Observed,
+    holds: bool,
+    told: &mut Option<Told>,
+    asked: impl Future<Output = T>,
+) -> T {
+    let mut asked = pin!(asked);
+    tokio::select! {
+        answer = &mut asked => answer,
+        () = tokio::time::sleep(telling::SLOW) => {
+            let waiting = Outcome::Failed(slow(holds));
+            engine.metrics.condition(object, waiting.reason().course());
+            let telling = report::write::report(engine, object, &waiting, Write::Nothing, told);
+            // Whether that could be told or not, the answer is what counts.
+            tokio::join!(asked, telling).0
+        }
+    }
 }
 
 /// What was not told is told by another try: it finds the object settled, if the Secret is done, and reports again.
@@ -228,20 +254,8 @@ async fn attempt(
         }
     };
     let task = Task { object, live, record };
-    let written = {
-        let mut writing = pin!(write_secret(engine, task, &mut secret, &mut memory.repairs));
-        tokio::select! {
-            written = &mut writing => written,
-            () = tokio::time::sleep(telling::SLOW) => {
-                let waiting = Outcome::Failed(slow(holds));
-                engine.metrics.condition(object, waiting.reason().course());
-                let told = report::write::report(engine, object, &waiting, Write::Nothing, &mut memory.told);
-                // Whether that could be told or not, the answer is what counts.
-                tokio::join!(writing, told).0
-            }
-        }
-    };
-    match written {
+    let writing = write_secret(engine, task, &mut secret, &mut memory.repairs);
+    match patiently(engine, object, holds, &mut memory.told, writing).await {
         Ok(Done { live, lent, write, pause }) => {
             let scope = object.scope().unwrap_or_default();
             let record = Applied::new(&secret, object.generation, scope, &live.uid, &live.resource_version);
