@@ -76,7 +76,8 @@ async fn the_losing_template_of_a_clash_still_counts() {
 async fn templates_reach_neither_environment_nor_network() {
     let world = World::new().await;
     let _controller = world.start(&[]).await;
-    for (number, function) in ["env \"PATH\"", "expandenv \"$PATH\"", "getHostByName \"localhost\""].iter().enumerate() {
+    for (number, function) in ["env \"PATH\"", "expandenv \"$PATH\"", "getHostByName \"localhost\""].iter().enumerate()
+    {
         let name = format!("object-{number}");
         let mut sealed = world.seal(&name, &[]);
         sealed["spec"]["template"] = json!({"data": {"x": format!("{{{{ {function} }}}}")}});

@@ -11,6 +11,8 @@ use kube::client::Body;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use crate::replicas::gate::NotLeading;
+
 /// The largest answer that is read. etcd holds objects of 1.5 MiB at most.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 /// The longest words of the API server that are passed on.
@@ -34,13 +36,15 @@ pub(crate) enum ApiFailure {
     },
     /// It did not answer, or with something that cannot be read.
     Transport(String),
+    /// It was not asked: another replica writes.
+    NotLeading,
 }
 
 impl ApiFailure {
     pub(crate) fn code(&self) -> Option<u16> {
         match self {
             Self::Status { code, .. } => Some(*code),
-            Self::Transport(_) => None,
+            Self::Transport(_) | Self::NotLeading => None,
         }
     }
 
@@ -48,14 +52,14 @@ impl ApiFailure {
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Status { code, .. } => matches!(code, 408 | 429 | 500..),
-            Self::Transport(_) => true,
+            Self::Transport(_) | Self::NotLeading => true,
         }
     }
 
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
-            Self::Transport(_) => None,
+            Self::Transport(_) | Self::NotLeading => None,
         }
     }
 
@@ -92,6 +96,7 @@ impl fmt::Display for ApiFailure {
             Self::Status { code, message, .. } if message.is_empty() => write!(f, "the API server answered {code}"),
             Self::Status { message, .. } => f.write_str(message),
             Self::Transport(message) => f.write_str(message),
+            Self::NotLeading => write!(f, "{NotLeading}"),
         }
     }
 }
@@ -128,7 +133,10 @@ pub(crate) async fn send_accepting(
 }
 
 async fn exchange(client: &kube::Client, request: Request<Body>) -> Result<Zeroizing<Vec<u8>>, ApiFailure> {
-    let answer = client.send(request).await.map_err(|error| ApiFailure::Transport(words_of(&error)))?;
+    let answer = client.send(request).await.map_err(|error| match &error {
+        kube::Error::Service(cause) if cause.is::<NotLeading>() => ApiFailure::NotLeading,
+        _ => ApiFailure::Transport(words_of(&error)),
+    })?;
     let (parts, mut body) = answer.into_parts();
     let mut bytes = Zeroizing::new(Vec::new());
     while let Some(frame) = body.frame().await {

@@ -148,6 +148,11 @@ impl Handle {
         self.addresses
     }
 
+    /// Whether this replica writes at this moment.
+    pub fn is_leading(&self) -> bool {
+        self.engine.gate.may_write()
+    }
+
     /// RSA private operations so far.
     pub fn private_operations(&self) -> u64 {
         self.engine.private_operations()
@@ -158,13 +163,14 @@ impl Handle {
         self.engine.metrics_text()
     }
 
-    /// Stops taking work, finishes what is in flight, closes the ports.
+    /// Stops taking work, finishes what is in flight, closes the ports, and gives the Lease back.
     pub async fn shutdown(self) {
         self.stop.cancel();
         self.tasks.close();
         if tokio::time::timeout(PATIENCE, self.tasks.wait()).await.is_err() {
             tracing::warn!("stopped before all work in flight was done; the next start takes it up");
         }
+        self.engine.replica.release().await;
     }
 
     fn spawn_tasks(&self) {
@@ -177,6 +183,12 @@ impl Handle {
         self.until_stopped({
             let engine = Arc::clone(engine);
             async move { engine.keys.follow().await }
+        });
+        self.until_stopped(engine::take_part(Arc::clone(engine)));
+        self.until_stopped(engine::follow_leading(Arc::clone(engine)));
+        self.until_stopped({
+            let engine = Arc::clone(engine);
+            async move { engine.gate.watch_the_end().await }
         });
         self.until_stopped(engine::follow_keys(Arc::clone(engine)));
         self.until_stopped(engine::probe(Arc::clone(engine)));

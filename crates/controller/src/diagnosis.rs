@@ -23,6 +23,8 @@ pub(crate) enum Trouble {
     Misunderstood(String),
     /// The API server asks for patience.
     Throttled(Option<Duration>),
+    /// Another replica writes; nothing is wrong.
+    Following,
     /// A watch has to start anew; nothing is wrong.
     Expired,
     /// Anything else.
@@ -56,6 +58,7 @@ impl Trouble {
         match failure {
             ApiFailure::Status { code, message, retry_after, .. } => Self::of_status(*code, message, *retry_after),
             ApiFailure::Transport(words) => Self::Unreachable(words.clone()),
+            ApiFailure::NotLeading => Self::Following,
         }
     }
 
@@ -75,6 +78,11 @@ impl Trouble {
     /// Whether it is the same trouble as before, whatever its details are this time.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+
+    /// Nothing that anybody has to hear of.
+    fn is_harmless(&self) -> bool {
+        matches!(self, Self::Expired | Self::Following)
     }
 
     /// What mends it. `resource` is what was asked for.
@@ -97,7 +105,7 @@ impl Trouble {
             }
             Self::NoSuchResource => format!("the API server does not serve {resource}: is this a Kubernetes cluster?"),
             Self::Misunderstood(_) => "check --label-selector, if it is given".to_owned(),
-            Self::Throttled(_) | Self::Expired | Self::Other(_) => "nothing to do: it is tried again".to_owned(),
+            Self::Throttled(_) | Self::Expired | Self::Following | Self::Other(_) => "nothing to do: it is tried again".to_owned(),
         }
     }
 }
@@ -110,6 +118,7 @@ impl fmt::Display for Trouble {
             Self::Forbidden(words) | Self::Misunderstood(words) | Self::Other(words) => f.write_str(words),
             Self::NoSuchResource => f.write_str("the API server does not know the resource"),
             Self::Throttled(_) => f.write_str("the API server asks for patience"),
+            Self::Following => f.write_str("another replica writes"),
             Self::Expired => f.write_str("the watch has to start anew"),
         }
     }
@@ -137,7 +146,7 @@ impl Patient {
             _ => wait,
         };
         let news = !self.trouble.as_ref().is_some_and(|known| known.is_like(&trouble));
-        if news && trouble != Trouble::Expired {
+        if news && !trouble.is_harmless() {
             let cure = trouble.cure(resource);
             tracing::warn!(resource, error = %trouble, %cure, "cannot go on, and keep trying");
         }
@@ -148,7 +157,7 @@ impl Patient {
     /// It works.
     pub(crate) fn recovered(&mut self, resource: &str) {
         self.failures = 0;
-        if self.trouble.take().is_some_and(|trouble| trouble != Trouble::Expired) {
+        if self.trouble.take().is_some_and(|trouble| !trouble.is_harmless()) {
             tracing::info!(resource, "works again");
         }
     }

@@ -20,11 +20,17 @@ use crate::queue::{Queue, Verdict, Wake};
 use crate::reconcile::{self, Memory};
 use crate::recovery::{Outage, PROBE, Recovery};
 use crate::renders::Renders;
+use crate::replicas::Replica;
+use crate::replicas::gate::{self, Gate};
+use crate::rights::Rights;
 use crate::rsa_pool::RsaPool;
 
 /// The running controller.
 pub(crate) struct Engine {
+    /// Its writes pass the gate: they fail while another replica writes.
     pub(crate) client: kube::Client,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) replica: Replica,
     pub(crate) config: Config,
     pub(crate) pool: Arc<RsaPool>,
     pub(crate) renders: Renders,
@@ -39,17 +45,27 @@ pub(crate) struct Engine {
     memories: Mutex<HashMap<ObjectKey, Memory>>,
     recovery: Mutex<Recovery>,
     ready: watch::Sender<bool>,
+    rights: watch::Sender<Option<Rights>>,
+    /// Passes no gate, for questions and for the Lease itself.
+    ungated: kube::Client,
 }
 
 impl Engine {
     pub(crate) fn new(client: kube::Client, config: Config, pool: Arc<RsaPool>) -> Self {
         let sets = watch_sets(&config);
         let selects = !config.reach.objects.label_selector.trim().is_empty();
+        let gate = Arc::new(Gate::closed());
+        let ungated = client.clone();
+        let replicas = config.reach.replicas.clone();
+        let replica = Replica::new(client.clone(), replicas, config.namespace.clone(), Arc::clone(&gate));
+        let client = gate::guarded(client, Arc::clone(&gate), config.reach.limit);
         Self {
             index: Mutex::new(Index::new(sets.iter().map(String::as_str), selects)),
             keys: KeyRegistry::new(client.clone(), config.clone(), Arc::clone(&pool)),
             renders: Renders::new(config.workers),
             client,
+            gate,
+            replica,
             config,
             pool,
             queue: Queue::default(),
@@ -59,6 +75,8 @@ impl Engine {
             memories: Mutex::default(),
             recovery: Mutex::default(),
             ready: watch::channel(false).0,
+            rights: watch::channel(None).0,
+            ungated,
         }
     }
 
@@ -95,7 +113,7 @@ impl Engine {
 
     /// Takes what is remembered of an object; its worker gives it back.
     pub(crate) fn take_memory(&self, key: &ObjectKey) -> Memory {
-        self.memories().remove(key).unwrap_or_default()
+        self.memories().remove(key).unwrap_or_default().of_term(self.gate.term())
     }
 
     /// Remembers what there is to remember.
@@ -133,6 +151,11 @@ impl Engine {
         }
     }
 
+    /// What the controller may do beyond the stock rights, once that is known.
+    pub(crate) fn rights(&self) -> Option<Rights> {
+        *self.rights.borrow()
+    }
+
     /// Whether the keys are loaded and both caches are filled.
     pub(crate) fn is_ready(&self) -> bool {
         *self.ready.borrow() && self.keys.newest().is_some()
@@ -163,6 +186,8 @@ impl Engine {
             keys: self.keys.count(),
             private_operations: self.private_operations(),
             objects,
+            leading: self.gate.may_write(),
+            rights: self.rights(),
         })
     }
 
@@ -183,7 +208,25 @@ fn watch_sets(config: &Config) -> Vec<String> {
     }
 }
 
-/// Works on objects, one at a time, until `stop`.
+/// Finds out what is allowed, then takes part in the election of the replica that writes. For ever.
+pub(crate) async fn take_part(engine: Arc<Engine>) {
+    let rights = Rights::discover(&engine.ungated, &engine.config.namespace).await;
+    engine.rights.send_replace(Some(rights));
+    engine.replica.take_part(rights.leases).await;
+}
+
+/// Keeps what is counted true when another replica begins to write. For ever.
+pub(crate) async fn follow_leading(engine: Arc<Engine>) {
+    let mut leading = engine.gate.leading();
+    // The sender lives as long as the engine.
+    while leading.changed().await.is_ok() {
+        if !*leading.borrow_and_update() {
+            engine.metrics.forget_all();
+        }
+    }
+}
+
+/// Works on objects, one at a time, while this replica writes, until `stop`.
 pub(crate) async fn work(engine: Arc<Engine>, stop: CancellationToken) {
     let mut ready = engine.readiness();
     tokio::select! {
@@ -191,10 +234,17 @@ pub(crate) async fn work(engine: Arc<Engine>, stop: CancellationToken) {
         _ = ready.wait_for(|ready| *ready) => {}
         () = stop.cancelled() => return,
     }
+    let mut leading = engine.gate.leading();
     loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            _ = leading.wait_for(|leading| *leading) => {}
+        }
         let key = tokio::select! {
             biased;
             () = stop.cancelled() => return,
+            _ = leading.wait_for(|leading| !*leading) => continue,
             key = engine.queue.next() => key,
         };
         // A bug that panics costs one object one try, not a worker.

@@ -13,6 +13,7 @@ use prometheus_client::registry::Registry;
 
 use crate::object::{ObjectKey, Observed};
 use crate::report::reason::{Course, Step};
+use crate::rights::{Granted, Rights};
 
 const PREFIX: &str = "sealed_secrets_controller";
 /// The default buckets of Prometheus' Go client.
@@ -55,6 +56,11 @@ struct KeyLabels {
     state: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RightLabels {
+    right: &'static str,
+}
+
 /// What is known at the moment of a scrape.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Now {
@@ -62,6 +68,8 @@ pub(crate) struct Now {
     pub(crate) keys: (usize, usize, usize),
     pub(crate) private_operations: u64,
     pub(crate) objects: usize,
+    pub(crate) leading: bool,
+    pub(crate) rights: Option<Rights>,
 }
 
 /// All metrics.
@@ -79,6 +87,8 @@ pub(crate) struct Metrics {
     private_operations: Counter<u64, AtomicU64>,
     secrets_written: Counter,
     drift_reverted: Counter,
+    leader: Gauge,
+    rights: Family<RightLabels, Gauge>,
 }
 
 impl Metrics {
@@ -101,6 +111,8 @@ impl Metrics {
             private_operations: Counter::default(),
             secrets_written: Counter::default(),
             drift_reverted: Counter::default(),
+            leader: Gauge::default(),
+            rights: Family::default(),
         };
         // The library appends `_total` to the names of counters, and a full stop to the help.
         let mut add = |name: &str, help: &str, metric: &dyn Registered| metric.register(&mut registry, name, help);
@@ -116,6 +128,8 @@ impl Metrics {
         add("private_operations", "RSA private operations", &metrics.private_operations);
         add("secrets_written", "Secrets that were created or updated", &metrics.secrets_written);
         add("drift_reverted", "Edited Secrets that were put right", &metrics.drift_reverted);
+        add("leader", "Whether this replica writes", &metrics.leader);
+        add("rights", "Whether a right beyond the stock ones is there", &metrics.rights);
         Self { registry, ..metrics }
     }
 
@@ -161,6 +175,11 @@ impl Metrics {
         self.conditions.remove(&labels(key, instance));
     }
 
+    /// Another replica writes: what this one knew of the objects becomes old.
+    pub(crate) fn forget_all(&self) {
+        self.conditions.clear();
+    }
+
     /// Upstream counts its `/v1` paths only.
     pub(crate) fn http_request(&self, path: &'static str, code: u16, method: &str, seconds: f64) {
         let method = method.to_lowercase();
@@ -176,6 +195,10 @@ impl Metrics {
         self.objects.set(size(now.objects));
         for (state, count) in [("active", now.keys.0), ("decrypt-only", now.keys.1), ("malformed", now.keys.2)] {
             self.keys.get_or_create(&KeyLabels { state }).set(size(count));
+        }
+        self.leader.set(now.leading.into());
+        for (right, granted) in now.rights.iter().flat_map(Rights::all) {
+            self.rights.get_or_create(&RightLabels { right }).set((granted == Granted::Yes).into());
         }
         self.private_operations.inner().store(now.private_operations, Ordering::Relaxed);
         let mut text = String::new();

@@ -33,9 +33,16 @@ pub(crate) struct Memory {
     unstated: Remembered,
     repairs: Repairs,
     pub(crate) told: Option<Told>,
+    /// When this replica wrote it down, see [`crate::replicas::gate::Gate::term`].
+    term: u64,
 }
 
 impl Memory {
+    /// What is remembered counts as long as nobody else has written since.
+    pub(crate) fn of_term(self, term: u64) -> Self {
+        if self.term == term { self } else { Self { term, uid: self.uid, instance: self.instance, ..Self::default() } }
+    }
+
     /// Whether another key could mend the object.
     pub(crate) fn wants_key(&self) -> bool {
         self.unstated.as_ref().is_some_and(|(_, unstated)| unstated.wants_key)
@@ -75,7 +82,7 @@ pub(crate) async fn reconcile(engine: &Engine, key: &ObjectKey) -> Verdict {
     if memory.uid != object.uid || memory.instance != object.instance {
         engine.metrics.forget(key, &memory.instance);
         if memory.uid != object.uid {
-            memory = Memory { uid: object.uid.clone(), ..Memory::default() };
+            memory = Memory { uid: object.uid.clone(), term: memory.term, ..Memory::default() };
         }
         memory.instance = object.instance.clone();
     }
@@ -139,6 +146,10 @@ async fn work(engine: &Engine, object: &Observed, memory: &mut Memory) -> (Verdi
 
 /// Counts, reports, and says when to come back.
 async fn tell(engine: &Engine, object: &Observed, tried: Tried, memory: &mut Memory) -> (Verdict, Option<Outage>) {
+    // Another replica tells what it finds.
+    if !engine.gate.may_write() {
+        return (Verdict::Retry, None);
+    }
     if let Outcome::Failed(failed) = &tried.outcome {
         if let Some(step) = failed.reason.step() {
             engine.metrics.failed(step, &object.key.namespace);

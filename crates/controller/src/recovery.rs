@@ -34,6 +34,8 @@ impl Outage {
     pub(crate) fn of(failure: &ApiFailure, namespace: &Arc<str>) -> Option<Self> {
         match failure.code() {
             Some(403 | 404) => Some(Self::Namespace(Arc::clone(namespace))),
+            // Nothing was asked, so nothing is known.
+            None if *failure == ApiFailure::NotLeading => None,
             _ => failure.is_transient().then_some(Self::Server),
         }
     }

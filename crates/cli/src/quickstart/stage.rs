@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use bulla_controller::{Config, Controller, Handle};
+use bulla_controller::{Config, Controller, Handle, LeaderElection, Reach, Replicas};
 use bulla_devcluster::{DevCluster, Server};
 use tempfile::TempDir;
 
@@ -71,11 +71,13 @@ impl Cluster {
 
     /// Starts the controller on free ports of loopback, and waits until it is ready.
     pub(super) async fn start_controller(&self) -> Result<Running> {
+        let replicas = Replicas { leader_election: LeaderElection::Off, ..Replicas::default() };
         let loopback = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
         let config = Config {
             namespace: CONTROLLER_NAMESPACE.to_owned(),
             listen_addr: loopback,
             listen_metrics_addr: loopback,
+            reach: Reach { replicas, ..Reach::default() },
             ..Config::default()
         };
         let handle =

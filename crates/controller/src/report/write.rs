@@ -74,6 +74,9 @@ pub(crate) async fn report(
         return Ok(());
     }
     write_status(engine, object, outcome, now).await.inspect_err(|failure| {
+        if *failure == ApiFailure::NotLeading {
+            return;
+        }
         engine.metrics.status_failed(&object.key.namespace);
         let (namespace, name) = (&*object.key.namespace, &*object.key.name);
         tracing::warn!(namespace, name, error = %failure, "Error updating SealedSecret status");

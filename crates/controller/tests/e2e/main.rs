@@ -15,6 +15,7 @@ mod mended;
 mod ownership;
 mod per_item;
 mod reach;
+mod replicas;
 mod reseal;
 mod support;
 mod templates;

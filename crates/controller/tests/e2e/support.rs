@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bulla_controller::{CRD_YAML, Config, Controller, Handle};
+use bulla_controller::{CRD_YAML, Config, Controller, Handle, LeaderElection, Reach, Replicas};
 use bulla_core::go_base64;
 use bulla_core::sealed::{KeySize, Scope, SealingCertificate, seal_value};
 use bulla_devcluster::{DevCluster, Options};
@@ -113,6 +113,8 @@ impl World {
             listen_metrics_addr: None,
             rsa_threads: 2,
             workers: 4,
+            // Replicas have tests of their own; elsewhere the Lease would only be noise.
+            reach: alone(),
             ..Config::default()
         }
     }
@@ -211,13 +213,20 @@ impl World {
         let mut before = self.cluster.requests();
         until("the controller has nothing to do", || {
             let now = self.cluster.requests();
-            let idle = now.since(&before).writes() == 0 && handle.metrics().contains("queue_depth 0");
+            let since = now.since(&before);
+            let renewals = since.of("update", "leases.coordination.k8s.io");
+            let idle = since.writes() == renewals && handle.metrics().contains("queue_depth 0");
             quiet = if idle { quiet + 1 } else { 0 };
             before = now;
             std::future::ready((quiet > 20).then_some(()))
         })
         .await;
     }
+}
+
+fn alone() -> Reach {
+    let replicas = Replicas { leader_election: LeaderElection::Off, ..Replicas::default() };
+    Reach { replicas, ..Reach::default() }
 }
 
 /// A condition of a SealedSecret.
