@@ -1,6 +1,7 @@
 //! The Secret that an object states: by RSA and templates, each on threads of its own, or from memory if it states none.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bulla_core::sealed::{ObjectHints, Scope, UnsealedSecret};
 
@@ -46,10 +47,15 @@ pub(crate) async fn desired(
             let accept_deprecated_data = engine.config.accept_deprecated_data;
             let no_keys = ring.keys().is_empty();
             let work = move || {
+                let start = Instant::now();
                 let mut hints = ObjectHints::new(&sealed.namespace, sealed.created, last_key);
-                sealed_secret::opened(&sealed, &ring, &mut hints, accept_deprecated_data)
+                let opened = sealed_secret::opened(&sealed, &ring, &mut hints, accept_deprecated_data);
+                (opened, start.elapsed())
             };
-            let opened = engine.pool.run(size, work).await;
+            let opened = engine.pool.run(size, work).await.map(|(opened, took)| {
+                engine.metrics.running.unsealed(took);
+                opened
+            });
             let stated = match opened {
                 Ok(Ok(opened)) if opened.has_templates() => {
                     engine.renders.run(&object.key.namespace, move || sealed_secret::rendered(opened)).await

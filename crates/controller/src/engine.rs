@@ -14,6 +14,7 @@ use crate::api::ApiFailure;
 use crate::apply;
 use crate::index::{Index, Live, Woken};
 use crate::keys::registry::KeyRegistry;
+use crate::metrics::running::RunningNow;
 use crate::metrics::{Metrics, Now};
 use crate::object::ObjectKey;
 use crate::queue::{Queue, Verdict, Wake};
@@ -54,6 +55,7 @@ impl Engine {
     pub(crate) fn new(client: kube::Client, config: Config, pool: Arc<RsaPool>) -> Self {
         let sets = watch_sets(&config);
         let selects = !config.reach.objects.label_selector.trim().is_empty();
+        let metrics = Metrics::new(config.metrics_omit_secret_labels);
         let gate = Arc::new(Gate::closed());
         let ungated = client.clone();
         let replicas = config.reach.replicas.clone();
@@ -69,7 +71,7 @@ impl Engine {
             config,
             pool,
             queue: Queue::default(),
-            metrics: Metrics::new(),
+            metrics,
             events_refused: AtomicBool::new(false),
             callers_operations: AtomicU64::new(0),
             memories: Mutex::default(),
@@ -186,8 +188,7 @@ impl Engine {
             keys: self.keys.count(),
             private_operations: self.private_operations(),
             objects,
-            leading: self.gate.may_write(),
-            rights: self.rights(),
+            running: RunningNow { leading: self.gate.may_write(), rights: self.rights(), oldest: self.queue.oldest() },
         })
     }
 
@@ -220,7 +221,9 @@ pub(crate) async fn follow_leading(engine: Arc<Engine>) {
     let mut leading = engine.gate.leading();
     // The sender lives as long as the engine.
     while leading.changed().await.is_ok() {
-        if !*leading.borrow_and_update() {
+        if *leading.borrow_and_update() {
+            engine.queue.restart_waits();
+        } else {
             engine.metrics.forget_all();
         }
     }

@@ -1,6 +1,5 @@
 //! Metrics with upstream's names (sealed-secrets 13.3), and a few of ours under the same prefix. No label holds a value.
 
-use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -13,7 +12,12 @@ use prometheus_client::registry::Registry;
 
 use crate::object::{ObjectKey, Observed};
 use crate::report::reason::{Course, Step};
-use crate::rights::{Granted, Rights};
+
+mod process;
+pub(crate) mod running;
+pub(crate) mod text;
+
+use self::running::{Running, RunningNow};
 
 const PREFIX: &str = "sealed_secrets_controller";
 /// The default buckets of Prometheus' Go client.
@@ -56,11 +60,6 @@ struct KeyLabels {
     state: &'static str,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RightLabels {
-    right: &'static str,
-}
-
 /// What is known at the moment of a scrape.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Now {
@@ -68,8 +67,7 @@ pub(crate) struct Now {
     pub(crate) keys: (usize, usize, usize),
     pub(crate) private_operations: u64,
     pub(crate) objects: usize,
-    pub(crate) leading: bool,
-    pub(crate) rights: Option<Rights>,
+    pub(crate) running: RunningNow,
 }
 
 /// All metrics.
@@ -87,12 +85,13 @@ pub(crate) struct Metrics {
     private_operations: Counter<u64, AtomicU64>,
     secrets_written: Counter,
     drift_reverted: Counter,
-    leader: Gauge,
-    rights: Family<RightLabels, Gauge>,
+    pub(crate) running: Running,
+    /// Metrics that name objects are not reported.
+    omits_objects: bool,
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(omits_objects: bool) -> Self {
         let mut registry = Registry::with_prefix(PREFIX);
         let build_info = Family::<Revision, Gauge>::default();
         build_info.get_or_create(&Revision { revision: env!("CARGO_PKG_VERSION") }).set(0);
@@ -111,14 +110,17 @@ impl Metrics {
             private_operations: Counter::default(),
             secrets_written: Counter::default(),
             drift_reverted: Counter::default(),
-            leader: Gauge::default(),
-            rights: Family::default(),
+            running: Running::new(&mut registry),
+            omits_objects,
         };
         // The library appends `_total` to the names of counters, and a full stop to the help.
         let mut add = |name: &str, help: &str, metric: &dyn Registered| metric.register(&mut registry, name, help);
         add("unseal_requests", "Objects that were worked on", &metrics.unseal_requests);
         add("unseal_errors", "Failures by step", &metrics.unseal_errors);
-        add("condition_info", "Condition of a SealedSecret: -1, 0 or 1 for False, Unknown, True", &metrics.conditions);
+        if !omits_objects {
+            let help = "Condition of a SealedSecret: -1, 0 or 1 for False, Unknown, True";
+            add("condition_info", help, &metrics.conditions);
+        }
         add("http_requests", "HTTP requests by path, status and method", &metrics.http_requests);
         add("http_request_duration_seconds", "Duration of HTTP requests", &metrics.http_durations);
         add("queue_depth", "Objects that wait for a worker", &metrics.queue_depth);
@@ -128,8 +130,6 @@ impl Metrics {
         add("private_operations", "RSA private operations", &metrics.private_operations);
         add("secrets_written", "Secrets that were created or updated", &metrics.secrets_written);
         add("drift_reverted", "Edited Secrets that were put right", &metrics.drift_reverted);
-        add("leader", "Whether this replica writes", &metrics.leader);
-        add("rights", "Whether a right beyond the stock ones is there", &metrics.rights);
         Self { registry, ..metrics }
     }
 
@@ -162,6 +162,9 @@ impl Metrics {
 
     /// The condition `Synced` of an object: `True`, `Unknown` or `False`.
     pub(crate) fn condition(&self, object: &Observed, course: Course) {
+        if self.omits_objects {
+            return;
+        }
         let value = match course {
             Course::Done => 1,
             Course::Reconciling => 0,
@@ -196,17 +199,14 @@ impl Metrics {
         for (state, count) in [("active", now.keys.0), ("decrypt-only", now.keys.1), ("malformed", now.keys.2)] {
             self.keys.get_or_create(&KeyLabels { state }).set(size(count));
         }
-        self.leader.set(now.leading.into());
-        for (right, granted) in now.rights.iter().flat_map(Rights::all) {
-            self.rights.get_or_create(&RightLabels { right }).set((granted == Granted::Yes).into());
-        }
+        self.running.set(&now.running);
         self.private_operations.inner().store(now.private_operations, Ordering::Relaxed);
         let mut text = String::new();
         // Writing into a String does not fail.
         let _ = encode(&mut text, &self.registry);
         let end = text.len() - if text.ends_with("# EOF\n") { "# EOF\n".len() } else { 0 };
         text.truncate(end);
-        process(&mut text);
+        process::write(&mut text);
         text.push_str("# EOF\n");
         text
     }
@@ -232,25 +232,6 @@ fn labels(key: &ObjectKey, instance: &str) -> ConditionLabels {
     }
 }
 
-/// The usual metrics about the process, where `/proc` tells them.
-fn process(text: &mut String) {
-    let mut gauge = |name: &str, value: String| {
-        let _ = writeln!(text, "# TYPE {name} gauge\n{name} {value}");
-    };
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let kilobytes = |field: &str| -> Option<u64> {
-        status.lines().find_map(|line| line.strip_prefix(field)?.trim().strip_suffix(" kB")?.trim().parse().ok())
-    };
-    for (name, field) in [("process_resident_memory_bytes", "VmRSS:"), ("process_virtual_memory_bytes", "VmSize:")] {
-        if let Some(kilobytes) = kilobytes(field) {
-            gauge(name, (kilobytes * 1024).to_string());
-        }
-    }
-    if let Ok(files) = std::fs::read_dir("/proc/self/fd") {
-        gauge("process_open_fds", files.count().to_string());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -258,8 +239,37 @@ mod tests {
     use super::*;
 
     #[test]
+    fn objects_are_not_named_where_that_is_not_wanted() {
+        let metrics = Metrics::new(true);
+        let object = json!({"metadata": {"namespace": "ns", "name": "secret-name"}, "spec": {}});
+        metrics.condition(&Observed::from_json(&object).unwrap(), Course::Done);
+        let text = metrics.encode(Now::default());
+        assert!(!text.contains("condition_info") && !text.contains("secret-name"), "{text}");
+    }
+
+    #[test]
+    fn a_prometheus_scrape_and_an_openmetrics_scrape_show_the_same_series() {
+        let metrics = Metrics::new(false);
+        metrics.worked_on();
+        metrics.running.reconciled(std::time::Duration::from_millis(3));
+        let open = metrics.encode(Now::default());
+        let old = text::to_prometheus(&open);
+        let series = |text: &str| -> Vec<String> {
+            text.lines()
+                .filter(|line| !line.starts_with('#'))
+                .map(|line| line.split(' ').next().unwrap().to_owned())
+                .collect()
+        };
+        assert_eq!(series(&open), series(&old));
+        assert!(old.contains("# TYPE sealed_secrets_controller_unseal_requests_total counter\n"), "{old}");
+        assert!(open.contains("# TYPE sealed_secrets_controller_unseal_requests counter\n"), "{open}");
+        assert!(old.contains("# TYPE process_cpu_seconds_total counter\n") && !old.contains("EOF"), "{old}");
+        assert!(old.contains("sealed_secrets_controller_reconcile_duration_seconds_bucket{le=\"0.005\"} 1\n"), "{old}");
+    }
+
+    #[test]
     fn names_are_upstreams() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(false);
         let object = Observed::from_json(&json!({"metadata": {"namespace": "ns", "name": "a"}, "spec": {}})).unwrap();
         metrics.worked_on();
         metrics.failed(Step::Unmanaged, "ns");

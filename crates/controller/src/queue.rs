@@ -12,7 +12,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use self::waits::Waits;
 use crate::object::ObjectKey;
+
+mod waits;
 
 /// The delay after the first failure.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
@@ -202,6 +205,8 @@ fn backoff(failures: &mut u32, jitter: f64) -> Duration {
 #[derive(Default)]
 pub(crate) struct Queue {
     schedule: Mutex<Schedule>,
+    /// Locked after the schedule, if both are.
+    waits: Mutex<Waits>,
     changed: Notify,
     random: RandomState,
 }
@@ -210,6 +215,9 @@ impl Queue {
     /// Asks for work on `key`.
     pub(crate) fn wake(&self, key: &ObjectKey, wake: Wake) {
         self.lock().wake(key, wake);
+        if wake != Wake::Probe {
+            self.waits().woken(key, Instant::now());
+        }
         self.changed.notify_one();
     }
 
@@ -224,6 +232,7 @@ impl Queue {
                     if schedule.depth().0 > 0 || schedule.next_due().is_some() {
                         self.changed.notify_one();
                     }
+                    self.waits().taken(&key);
                     return key;
                 }
                 schedule.next_due()
@@ -242,6 +251,7 @@ impl Queue {
     pub(crate) fn finish(&self, key: &ObjectKey, verdict: Verdict) {
         let jitter = self.random.hash_one((key, Instant::now())) as f64 / u64::MAX as f64;
         self.lock().finish(key, verdict, Instant::now(), jitter);
+        self.waits().finished(key, verdict != Verdict::Settled);
         self.changed.notify_one();
     }
 
@@ -253,6 +263,27 @@ impl Queue {
     /// Keys that wait for a worker, and keys that wait for their time.
     pub(crate) fn depth(&self) -> (usize, usize) {
         self.lock().depth()
+    }
+
+    /// The event that woke `key` is answered. Returns how long that took.
+    pub(crate) fn answered(&self, key: &ObjectKey) -> Option<Duration> {
+        self.waits().answered(key, Instant::now())
+    }
+
+    /// How long the next key waits for a worker.
+    pub(crate) fn oldest(&self) -> Duration {
+        let schedule = self.lock();
+        let next = schedule.ready.front();
+        next.and_then(|key| self.waits().age(key, Instant::now())).unwrap_or_default()
+    }
+
+    /// This replica begins to write: what waits, waits since now.
+    pub(crate) fn restart_waits(&self) {
+        self.waits().restart(Instant::now());
+    }
+
+    fn waits(&self) -> MutexGuard<'_, Waits> {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // The schedule has no state between two statements that a panic could leave behind.

@@ -94,6 +94,10 @@ pub(crate) async fn reconcile(engine: &Engine, key: &ObjectKey) -> Verdict {
     let (verdict, outage) = work(engine, &object, &mut memory).await;
     // What was not tried says nothing about an outage.
     if verdict != Verdict::Parked {
+        let told = outage.is_none() && verdict != Verdict::Conflict && engine.gate.may_write();
+        if let Some(took) = engine.queue.answered(key).filter(|_| told) {
+            engine.metrics.running.reconciled(took);
+        }
         engine.ended(key, outage);
     }
     let keys = memory.unstated.as_ref().filter(|_| memory.wants_key()).map(|(asked, _)| asked.keys);

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::engine::Engine;
+use crate::metrics::text::{Format, to_prometheus};
 
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -28,7 +29,13 @@ pub(crate) async fn certificate(State(engine): State<Arc<Engine>>) -> Response {
     }
 }
 
-pub(crate) async fn metrics(State(engine): State<Arc<Engine>>) -> Response {
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], engine.metrics_text()).into_response()
+pub(crate) async fn metrics(State(engine): State<Arc<Engine>>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let format = Format::from_accept(accept);
+    let open = engine.metrics_text();
+    let text = match format {
+        Format::OpenMetrics => open,
+        Format::Prometheus => to_prometheus(&open),
+    };
+    ([(header::CONTENT_TYPE, format.content_type())], text).into_response()
 }

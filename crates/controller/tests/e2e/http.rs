@@ -45,7 +45,8 @@ async fn health_readiness_certificate_and_metrics_are_served() {
     assert_eq!(ask(http, "GET /metrics").await.0, 404);
     assert_eq!(ask(metrics, "GET /healthz").await.0, 404);
     let (code, kind, body) = ask(metrics, "GET /metrics").await;
-    assert!(code == 200 && kind.starts_with("application/openmetrics-text"));
+    assert_eq!((code, kind.as_str()), (200, "text/plain; version=0.0.4; charset=utf-8"));
+    assert!(body.contains("# TYPE sealed_secrets_controller_unseal_requests_total counter\n"));
     assert!(body.contains("http_requests_total{path=\"/v1/cert.pem\",code=\"500\",method=\"get\"} 1"));
     handle.shutdown().await;
     assert!(TcpStream::connect(http).await.is_err(), "the port is closed");
