@@ -23,6 +23,7 @@ mod namespaces;
 mod observed;
 mod ownership;
 mod process;
+mod reseal;
 mod scopes;
 mod service_proxy;
 mod status;

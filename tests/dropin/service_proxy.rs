@@ -51,10 +51,10 @@ impl Kubeseal<'_> {
 }
 
 /// A controller that is registered as the Service's endpoint; stopped at the end, its log looked through.
-struct Registered<'a>(&'a Path);
+pub(crate) struct Registered<'a>(&'a Path);
 
 impl<'a> Registered<'a> {
-    fn start(cluster: &'a Path, binary: &Path) -> Self {
+    pub(crate) fn start(cluster: &'a Path, binary: &Path) -> Self {
         let flags = ["start", cluster.to_str().unwrap(), "--service-proxy"];
         peers("upstream-controller", &flags, &[("CONTROLLER", binary)]);
         Self(cluster)
