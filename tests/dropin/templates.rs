@@ -1,8 +1,9 @@
 //! `spec.template.data` (spec part 5).
 
+use bulla_core::sealed::Scope;
 use serde_json::{Value, json};
 
-use crate::harness::sealing::base64;
+use crate::harness::sealing::{base64, seal};
 use crate::harness::world::World;
 
 /// An object with these items and templates, not yet created.
@@ -97,4 +98,46 @@ async fn a_template_whose_output_changes_each_time_settles() {
     world.until_synced("a", "True").await;
     world.settled(&controller).await;
     assert_eq!(world.proxy.count("update secrets"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_key_is_an_error_for_a_function_of_strings_and_the_secret_stays_as_it_was() {
+    let world = World::new().await;
+    let _controller = world.start(&[]).await;
+    world.create(&with_templates(&world, &[], json!({"k": "{{ .gone }} {{ toJson .gone }}"}))).await;
+    world.until_synced("a", "True").await;
+    assert_eq!(world.secret("a").await.unwrap()["data"]["k"], base64("<no value> null"));
+    let edit = json!({"spec": {"template": {"data": {"k": "{{ upper .gone }}"}}}});
+    world.admin().edit(&world.sealed_path("a"), &edit).await;
+    world.until_refused("a", "template: k:1:9: executing \"k\" at <.gone>: invalid value; expected string").await;
+    assert_eq!(world.secret("a").await.unwrap()["data"]["k"], base64("<no value> null"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_names_key_position_and_function() {
+    let world = World::new().await;
+    let _controller = world.start(&[]).await;
+    let failing = "{{ .user }}\n{{ fail (index . \"pass-word\") }}";
+    let items = [("user", "administrator"), ("pass-word", "never-to-be-seen")];
+    world.create(&with_templates(&world, &items, json!({"k": failing}))).await;
+    let event = world.until_event("a", "ErrUnsealFailed").await;
+    let message = event["message"].as_str().unwrap();
+    let begin =
+        "Failed to unseal: template: k:2:3: executing \"k\" at <fail (index . \"pass-word\")>: error calling fail: ";
+    assert!(message.starts_with(begin), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_deprecated_form_no_template_is_looked_at() {
+    let world = World::new().await;
+    let _controller = world.start(&[]).await;
+    let plain = json!({"kind": "Secret", "metadata": {"name": "a"}, "data": {"k": base64("value-of-old")}}).to_string();
+    let blob = seal(world.certificate(), Scope::Strict, (&world.namespace, "a"), plain.as_bytes());
+    world
+        .create(&json!({"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret",
+            "metadata": {"namespace": world.namespace, "name": "a"},
+            "spec": {"data": blob, "encryptedData": {}, "template": {"data": {"t": "{{ nothing }}"}}}}))
+        .await;
+    world.until_synced("a", "True").await;
+    assert_eq!(world.secret("a").await.unwrap()["data"], json!({"k": base64("value-of-old")}));
 }
