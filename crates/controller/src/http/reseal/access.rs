@@ -229,12 +229,7 @@ impl Access {
     pub(super) async fn review(&self, token: &str) -> Result<Arc<Caller>, Denied> {
         let review = token_review(token);
         let answer: Identity = self.ask(TOKEN_REVIEWS, review).await.map_err(|failure| self.no_answer(&failure))?;
-        // An API server that knows nothing of audiences leaves them out, and would take any token.
-        let good = answer.authenticated && answer.audiences.iter().any(|audience| audience == AUDIENCE);
-        let name = answer.user["username"].as_str().unwrap_or_default().to_owned();
-        if !good || name.is_empty() {
-            return Err(Denied::Unknown);
-        }
+        let name = answer.name().ok_or(Denied::Unknown)?.to_owned();
         let caller = Arc::new(Caller { id: id_of(token), name, user: answer.user });
         lock(&self.callers).put(caller.id, Arc::clone(&caller), Instant::now());
         Ok(caller)
@@ -294,6 +289,15 @@ struct Identity {
     audiences: Vec<String>,
     #[serde(default)]
     user: Value,
+}
+
+impl Identity {
+    /// The name of a user whose token was made for us. An API server that knows nothing of audiences leaves them out, and
+    /// would take any token.
+    fn name(&self) -> Option<&str> {
+        let good = self.authenticated && self.audiences.iter().any(|audience| audience == AUDIENCE);
+        self.user["username"].as_str().filter(|name| good && !name.is_empty())
+    }
 }
 
 #[derive(Deserialize)]
@@ -361,6 +365,26 @@ mod tests {
     fn the_question_about_a_token_names_the_audience() {
         let question: Value = serde_json::from_slice(&token_review("abc.def")).unwrap();
         assert_eq!(question["spec"], json!({"audiences": ["bulla.dev/reseal"], "token": "abc.def"}));
+    }
+
+    #[test]
+    fn a_token_counts_only_if_the_server_says_that_it_is_for_us() {
+        let name = |status: Value| serde_json::from_value::<Identity>(status).unwrap().name().map(str::to_owned);
+        let user = json!({"username": "ci"});
+        assert_eq!(
+            name(json!({"authenticated": true, "audiences": ["x", AUDIENCE], "user": user})),
+            Some("ci".to_owned())
+        );
+        for status in [
+            json!({}),
+            json!({"authenticated": true, "user": user}),
+            json!({"authenticated": true, "audiences": ["x"], "user": user}),
+            json!({"authenticated": false, "audiences": [AUDIENCE], "user": user}),
+            json!({"authenticated": true, "audiences": [AUDIENCE]}),
+            json!({"authenticated": true, "audiences": [AUDIENCE], "user": {"username": ""}}),
+        ] {
+            assert_eq!(name(status.clone()), None, "{status}");
+        }
     }
 
     #[test]
