@@ -45,6 +45,35 @@ fn devcluster_prints_one_line_when_ready_and_stops_in_order() {
 }
 
 #[test]
+fn devcluster_goes_on_where_it_was_with_data() {
+    let bench = Bench::new();
+    let start = || {
+        let mut command = bench.command(BULLA);
+        command.args(["devcluster", "--kubeconfig", "dev.kubeconfig", "--data", "data"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.starts_with("ready at "), "{line}");
+        Running(child)
+    };
+    let same = |kubeconfig: &str| -> Vec<String> {
+        let kept = |line: &&str| line.contains("token:") || line.contains("certificate-authority-data:");
+        kubeconfig.lines().filter(kept).map(str::to_owned).collect()
+    };
+    let running = start();
+    let before = same(&bench.read("dev.kubeconfig"));
+    assert_eq!(before.len(), 2);
+    let second = ["devcluster", "--kubeconfig", "dev.kubeconfig", "--data", "data"];
+    bench.bulla(&second).fails(1, &["data is in use by another process"]);
+    drop(running);
+    let running = start();
+    assert_eq!(same(&bench.read("dev.kubeconfig")), before, "token and authority stay");
+    drop(running);
+    bench.write("dev.kubeconfig.key", "nonsense");
+    bench.bulla(&second).fails(1, &["dev.kubeconfig.key"]);
+}
+
+#[test]
 fn devcluster_is_not_open_to_other_machines_by_accident() {
     let bench = Bench::new();
     let ran = bench.bulla(&["devcluster", "--kubeconfig", "k", "--listen", "0.0.0.0:0"]);

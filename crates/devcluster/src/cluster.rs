@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,12 +12,14 @@ use crate::access::{AccessRule, Account};
 use crate::clock;
 use crate::crud;
 use crate::error::Error;
-use crate::object::metadata_text;
+use crate::object::{Key, metadata_text};
+use crate::persist::{Kept, Log, Storage, StorageError};
 use crate::request::Target;
 use crate::resource::{Resource, built_in};
 use crate::service::DevClusterService;
 use crate::status::Answer;
-use crate::store::Store;
+use crate::store::{State, Store};
+use crate::tls::Authority;
 use crate::write::Write;
 
 const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
@@ -63,6 +65,8 @@ pub(crate) struct Inner {
     /// The kubeconfig's user first.
     pub(crate) accounts: Vec<Account>,
     rules: RwLock<Arc<[AccessRule]>>,
+    /// Made when it is first needed, unless it was kept.
+    authority: OnceLock<Authority>,
     pub(crate) bookmark_interval: Duration,
     /// True once open watches should end.
     pub(crate) shutdown: watch::Sender<bool>,
@@ -77,6 +81,16 @@ impl Inner {
     /// The account that comes with the kubeconfig.
     pub(crate) fn administrator(&self) -> Account {
         Account::administrator(self.token().to_owned())
+    }
+
+    pub(crate) fn authority(&self) -> Result<&Authority, Error> {
+        match self.authority.get() {
+            Some(authority) => Ok(authority),
+            None => {
+                let made = Authority::new()?;
+                Ok(self.authority.get_or_init(|| made))
+            }
+        }
     }
 
     fn token(&self) -> &str {
@@ -95,28 +109,83 @@ impl DevCluster {
     /// # Errors
     /// A definition that the API would refuse, or no random bytes for the token.
     pub fn new(options: Options) -> Result<Self, Error> {
-        let token = clock::random::<32>().map_err(|_| Error::GenerateToken)?;
-        let token = token.iter().map(|byte| format!("{byte:02x}")).collect();
+        let state = State::new(options.history, built_in());
+        let cluster = Self::with(state, &options, new_token()?, None);
+        cluster.furnish(options.crds)?;
+        Ok(cluster)
+    }
+
+    /// The same with what an earlier cluster left in `storage`: objects with their uids and versions, the token, and the
+    /// authority of the certificates. Definitions of `options` that are not there yet are added.
+    ///
+    /// # Errors
+    /// Those of [`Self::new`], and state that cannot be read; it is left as it is.
+    pub fn open(options: Options, storage: &Storage) -> Result<Self, Error> {
+        let mut state = State::new(options.history, built_in());
+        let mut kept = None;
+        let log = Log::open(storage, |record| state.replay(record, &mut kept)).map_err(Error::OpenStorage)?;
+        // Watches and pages of before cannot go on: what changed since then is not known.
+        state.compact();
+        let kept = match kept {
+            Some(kept) => kept,
+            None if log.is_fresh() => Kept { token: new_token()?, authority: Authority::new()? },
+            None => return Err(Error::OpenStorage(StorageError::Foreign { path: storage.folder.clone() })),
+        };
+        let fresh = log.is_fresh();
+        let cluster = Self::with(state, &options, kept.token.clone(), Some(kept.authority.clone()));
+        let mut log = Some(log);
+        {
+            let mut state = cluster.inner.store.write();
+            state.kept = Some(kept);
+            if !fresh {
+                state.log = log.take();
+            }
+        }
+        cluster.furnish(options.crds)?;
+        if let Some(mut log) = log {
+            let mut state = cluster.inner.store.write();
+            state.rewrite(&mut log).map_err(Error::OpenStorage)?;
+            state.log = Some(log);
+        }
+        cluster
+            .inner
+            .store
+            .intact()
+            .map_err(|failure| Error::PlantObject { name: String::new(), reason: failure.message })?;
+        Ok(cluster)
+    }
+
+    fn with(state: State, options: &Options, token: String, authority: Option<Authority>) -> Self {
         let inner = Inner {
-            store: Store::new(options.history, built_in()),
-            accounts: [vec![Account::administrator(token)], options.accounts].concat(),
-            rules: RwLock::new(options.access.into()),
+            store: Store::new(state),
+            accounts: [vec![Account::administrator(token)], options.accounts.clone()].concat(),
+            authority: authority.map(OnceLock::from).unwrap_or_default(),
+            rules: RwLock::new(options.access.clone().into()),
             bookmark_interval: options.bookmark_interval.max(Duration::from_millis(1)),
             shutdown: watch::channel(false).0,
             requests: Mutex::new(BTreeMap::new()),
         };
-        let cluster = Self { inner: Arc::new(inner) };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Adds the namespaces of a new cluster and the definitions, if they are not there.
+    fn furnish(&self, definitions: Vec<Value>) -> Result<(), Error> {
+        let known = |id: &str, name: &str| self.inner.store.read().find(id, &Key::new("", name)).is_some();
         for name in NAMESPACES {
-            let namespace = serde_json::json!({ "metadata": { "name": name } });
-            cluster.load("", "namespaces", namespace).map_err(|_| Error::GenerateToken)?;
+            if !known("namespaces", name) {
+                let namespace = serde_json::json!({ "metadata": { "name": name } });
+                self.load("", "namespaces", namespace).map_err(|_| Error::GenerateToken)?;
+            }
         }
-        for definition in options.crds {
+        for definition in definitions {
             let name = definition["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-            cluster
-                .load("apiextensions.k8s.io", "customresourcedefinitions", definition)
+            if known("customresourcedefinitions.apiextensions.k8s.io", &name) {
+                continue;
+            }
+            self.load("apiextensions.k8s.io", "customresourcedefinitions", definition)
                 .map_err(|failure| Error::LoadDefinition { name, reason: failure.message })?;
         }
-        Ok(cluster)
+        Ok(())
     }
 
     /// The API, for callers that pass the token of [`Self::token`] with each request.
@@ -193,6 +262,11 @@ impl DevCluster {
         let target = Target { resource, version: "v1".to_owned(), namespace: String::new(), name, status: false };
         crud::create(&mut state, &target, object, &mut Write::own()).map(drop)
     }
+}
+
+fn new_token() -> Result<String, Error> {
+    let token = clock::random::<32>().map_err(|_| Error::GenerateToken)?;
+    Ok(token.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 impl fmt::Debug for DevCluster {

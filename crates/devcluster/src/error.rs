@@ -4,6 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::persist::StorageError;
+
 /// Why a development cluster could not be started or served.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -27,6 +29,9 @@ pub enum Error {
     /// The operating system gave no random bytes.
     #[error("generate the access token")]
     GenerateToken,
+    /// Stored state cannot be used.
+    #[error("open the stored state")]
+    OpenStorage(#[source] StorageError),
     /// The address would let other machines in.
     #[error(
         "refuse to listen on {address}: it is not a loopback address, and everybody with the token may do everything; \

@@ -6,8 +6,8 @@
 //! metadata-only requests, owner references and finalizers. It is honest enough for the real `kubectl`, and where it
 //! is not, it refuses with a `Status` that says so. docs/devcluster.md has the whole list.
 //!
-//! It is **not** for anything that matters: nothing is persisted, nothing is encrypted, everybody with the token may
-//! do everything, and nothing schedules or runs pods. Secrets in it are throw-away. Even so, no value of a Secret is ever
+//! It is **not** for anything that matters: everybody with the token may do everything, and nothing schedules or
+//! runs pods. Nothing outlives the process, unless it is opened with a [`Storage`], which is encrypted. Secrets in it are throw-away. Even so, no value of a Secret is ever
 //! logged or put into an error.
 //!
 //! There are two ways in. In process, [`DevCluster::trusted_service`] is a [`tower::Service`] that
@@ -50,6 +50,7 @@ mod kubeconfig;
 mod list;
 mod object;
 mod patch;
+mod persist;
 mod protobuf;
 mod request;
 mod resource;
@@ -71,5 +72,6 @@ pub use access::{AccessRule, Account};
 pub use body::ResponseBody;
 pub use cluster::{DevCluster, Options, RequestCounts};
 pub use error::Error;
+pub use persist::{Storage, StorageError};
 pub use serve::{ServeOptions, Server};
 pub use service::DevClusterService;

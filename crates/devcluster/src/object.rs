@@ -104,6 +104,11 @@ impl Stored {
         }
     }
 
+    /// The object's JSON without the braces around it.
+    pub(crate) fn content(&self) -> &[u8] {
+        &self.tail[..self.tail.len() - 1]
+    }
+
     pub(crate) fn size(&self) -> usize {
         self.tail.len()
     }

@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::cluster::DevCluster;
 use crate::error::Error;
-use crate::{kubeconfig, tls};
+use crate::kubeconfig;
 
 /// Each watch is a connection.
 const MAX_CONNECTIONS: usize = 1024;
@@ -67,7 +67,7 @@ impl DevCluster {
             _ => Error::Listen { address: asked, source },
         })?;
         let address = listener.local_addr().map_err(|source| Error::Listen { address: asked, source })?;
-        let identity = tls::identity(address.ip())?;
+        let identity = self.inner.authority()?.identity(address.ip())?;
         let kubeconfig = kubeconfig::text(address, &identity.authority, self.token());
         let stop = watch::channel(false).0;
         let acceptor = TlsAcceptor::from(identity.config);

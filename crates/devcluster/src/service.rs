@@ -102,7 +102,15 @@ async fn answer<B: http_body::Body<Data = Bytes>>(
     let query = Query::parse(parts.uri.query().unwrap_or_default())?;
     let route = route(&cluster.store.read(), &segments)?;
     match route {
-        Route::Resource(target) => on_resource(cluster, caller, parts, body, &target, &query).await,
+        Route::Resource(target) if parts.method == Method::GET => {
+            on_resource(cluster, caller, parts, body, &target, &query).await
+        }
+        Route::Resource(target) => {
+            cluster.store.intact()?;
+            let response = on_resource(cluster, caller, parts, body, &target, &query).await;
+            // A change that could not be kept must not be acknowledged.
+            cluster.store.intact().and(response)
+        }
         Route::Review(kind) => review(cluster, caller, parts, body, kind).await,
         document if parts.method == Method::GET => self::document(cluster, parts, document),
         _ => Err(Failure::method_not_allowed()),

@@ -3,15 +3,16 @@
 //!
 //! The ring serves three purposes. Watches read it with a cursor of their own, so a slow watcher costs no memory: it
 //! falls out of the ring and is told 410. Lists go back in it to the snapshot that a `continue` token names. And what
-//! has left it is "compacted".
+//! has left it is "compacted". Where the state is to outlive the process, each change also goes into a log (`persist`).
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::ops::Bound;
+use std::ops::{Bound, Deref, DerefMut};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::watch;
 
 use crate::object::{Key, Object, Stored};
+use crate::persist::{Changes, Kept, Log, StorageError};
 use crate::resource::Resource;
 use crate::status::{Answer, Failure, qualify};
 
@@ -52,18 +53,21 @@ pub(crate) struct State {
     /// Objects by the uid of an owner.
     pub(crate) by_owner: HashMap<Box<str>, HashSet<Place>>,
     history: usize,
+    /// Where changes are kept, if they are.
+    pub(crate) log: Option<Log>,
+    /// What the first record of a new log says.
+    pub(crate) kept: Option<Kept>,
+    /// What has changed and is not in the log yet.
+    pending: Changes,
+    /// A change could not be kept: no more are made.
+    broken: bool,
 }
 
 /// The state behind its lock. Critical sections are short and never wait for anything.
 pub(crate) struct Store(RwLock<State>);
 
 impl Store {
-    pub(crate) fn new(history: usize, resources: impl Iterator<Item = Arc<Resource>>) -> Self {
-        let mut state =
-            State { version: 1, tables: BTreeMap::new(), by_uid: HashMap::new(), by_owner: HashMap::new(), history };
-        for resource in resources {
-            state.open_table(resource);
-        }
+    pub(crate) fn new(state: State) -> Self {
         Self(RwLock::new(state))
     }
 
@@ -72,12 +76,86 @@ impl Store {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, State> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    /// What is changed through the guard is one record of the log: all of it is kept, or nothing.
+    pub(crate) fn write(&self) -> Writing<'_> {
+        Writing(self.0.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// An error once a change could not be kept.
+    pub(crate) fn intact(&self) -> Answer<()> {
+        if self.read().broken {
+            return Err(Failure::internal("the state cannot be written to the disk any more; see the log"));
+        }
+        Ok(())
+    }
+}
+
+/// The locked state. When it is let go, what has changed goes into the log.
+pub(crate) struct Writing<'a>(RwLockWriteGuard<'a, State>);
+
+impl Deref for Writing<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+impl DerefMut for Writing<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.0
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.0.keep();
     }
 }
 
 impl State {
+    pub(crate) fn new(history: usize, resources: impl Iterator<Item = Arc<Resource>>) -> Self {
+        let mut state = Self {
+            version: 1,
+            tables: BTreeMap::new(),
+            by_uid: HashMap::new(),
+            by_owner: HashMap::new(),
+            history,
+            log: None,
+            kept: None,
+            pending: Changes::default(),
+            broken: false,
+        };
+        for resource in resources {
+            state.open_table(resource);
+        }
+        state
+    }
+
+    /// Puts what has changed into the log, and the log in order when it has grown.
+    fn keep(&mut self) {
+        if self.pending.is_empty() || self.broken {
+            return;
+        }
+        let content = self.pending.take();
+        let Some(mut log) = self.log.take() else { return };
+        if let Err(error) = log.append(content) {
+            tracing::error!(%error, "a change could not be written: no more are made");
+            self.broken = true;
+        } else if log.is_large()
+            && let Err(error) = self.rewrite(&mut log)
+        {
+            tracing::warn!(%error, "the stored state could not be made smaller");
+        }
+        self.log = Some(log);
+    }
+
+    /// Puts all that is there into a new file.
+    pub(crate) fn rewrite(&self, log: &mut Log) -> Result<(), StorageError> {
+        let first = self.kept.as_ref().map(Kept::record);
+        log.replace(first.into_iter().chain(self.records()))
+    }
+
     /// Starts to serve `resource`, or changes how it is served and keeps its objects.
     pub(crate) fn open_table(&mut self, resource: Arc<Resource>) {
         let id: Arc<str> = resource.id().into();
@@ -148,6 +226,9 @@ impl State {
         if let Some(before) = before {
             self.forget(&table_id, &before);
         }
+        if self.log.is_some() {
+            self.pending.put(id, &after);
+        }
         self.remember(&table_id, &after);
         Ok(after)
     }
@@ -162,6 +243,9 @@ impl State {
         let change =
             Change { version: self.version, before: Some(Arc::clone(&before)), after: Arc::clone(&after), gone: true };
         table.record(change, self.history);
+        if self.log.is_some() {
+            self.pending.gone(id, key, after.version);
+        }
         self.forget(&table_id, &before);
         Some(after)
     }

@@ -74,7 +74,7 @@ Example:
   kubectl --kubeconfig dev.kubeconfig get crds
   bulla controller --kubeconfig dev.kubeconfig --namespace kube-system
 
-Prints one line when ready. Everything is in memory and gone when it stops; nothing runs pods.
+Prints one line when ready. Without --data, all is gone when it stops. Nothing runs pods.
 Not for anything that matters.";
 
 /// `bulla quickstart --help`

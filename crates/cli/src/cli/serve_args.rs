@@ -30,11 +30,19 @@ pub(crate) struct DevclusterArgs {
     /// Allow addresses that other machines can reach
     #[arg(long)]
     insecure_expose: bool,
+    /// Keep the state in this folder, encrypted with the key in FILE.key beside the kubeconfig
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
 }
 
 impl DevclusterArgs {
     pub(crate) fn resolve(self) -> devcluster::Options {
-        devcluster::Options { kubeconfig: self.kubeconfig, listen: self.listen, insecure_expose: self.insecure_expose }
+        devcluster::Options {
+            kubeconfig: self.kubeconfig,
+            listen: self.listen,
+            insecure_expose: self.insecure_expose,
+            data: self.data,
+        }
     }
 }
 

@@ -54,11 +54,12 @@ impl Cluster {
     /// Starts it on a free port of loopback, and writes the kubeconfig into the folder.
     pub(super) async fn start(folder: &Folder) -> Result<Self> {
         crate::cluster::prepare_tls();
-        let cluster = devcluster::new_cluster()?;
+        let cluster = devcluster::new_cluster(None)?;
         let options = devcluster::Options {
             kubeconfig: folder.path("kubeconfig"),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             insecure_expose: false,
+            data: None,
         };
         let server = devcluster::serve(&cluster, &options).await?;
         let api = Api::new(client(&cluster));

@@ -1,9 +1,10 @@
-//! `bulla devcluster`: the Kubernetes API in memory, for `kubectl` and for tests. Nothing in it outlives the process.
+//! `bulla devcluster`: the Kubernetes API in memory, for `kubectl` and for tests. Nothing in it outlives the process, unless
+//! `--data` names a folder.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use bulla_devcluster::{DevCluster, ServeOptions, Server};
+use bulla_devcluster::{DevCluster, ServeOptions, Server, Storage};
 
 use super::StopSignals;
 use crate::cluster;
@@ -19,6 +20,17 @@ pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
     /// Allows addresses that other machines can reach.
     pub(crate) insecure_expose: bool,
+    /// Where the state is kept, if it is.
+    pub(crate) data: Option<PathBuf>,
+}
+
+impl Options {
+    /// The folder of the state, and beside the kubeconfig its key: whoever has the one alone has nothing.
+    fn storage(&self) -> Option<Storage> {
+        let mut key = self.kubeconfig.clone().into_os_string();
+        key.push(".key");
+        self.data.clone().map(|folder| Storage { folder, key: key.into() })
+    }
 }
 
 /// Serves until SIGINT or SIGTERM. Prints one line when ready.
@@ -26,7 +38,7 @@ pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
     cluster::prepare_tls();
     cluster::block_on(async {
         let stop = StopSignals::listen()?;
-        let server = serve(&new_cluster()?, options).await?;
+        let server = serve(&new_cluster(options.storage().as_ref())?, options).await?;
         let path = options.kubeconfig.display().to_string();
         let line = format!("ready at https://{}, kubeconfig {}\n", server.local_addr(), path.escape_debug());
         Target::Stdout.write(line.as_bytes())?;
@@ -39,13 +51,17 @@ pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
     })
 }
 
-/// A cluster that knows SealedSecrets.
-pub(crate) fn new_cluster() -> Result<DevCluster> {
+/// A cluster that knows SealedSecrets, with what is stored.
+pub(crate) fn new_cluster(storage: Option<&Storage>) -> Result<DevCluster> {
     let definition = bulla_yaml::read_one(bulla_controller::CRD_YAML.as_bytes(), &bulla_yaml::Limits::default())
         .and_then(|document| document.root.to_json())
         .map_err(|error| Report::new(Code::Internal, format!("the SealedSecret CRD does not parse: {error}")))?;
     let options = bulla_devcluster::Options { crds: vec![definition], ..bulla_devcluster::Options::default() };
-    DevCluster::new(options).map_err(|error| report(&error))
+    match storage {
+        Some(storage) => DevCluster::open(options, storage),
+        None => DevCluster::new(options),
+    }
+    .map_err(|error| report(&error))
 }
 
 /// Listens, and writes the kubeconfig.
