@@ -225,6 +225,21 @@ mod tests {
     }
 
     #[test]
+    fn ten_minutes_are_ten_minutes_and_a_calm_time_is_twice_the_longest_wait() {
+        let start = Instant::now();
+        let moment = Duration::from_millis(1);
+        let mut repairs = Repairs::default();
+        for _ in 0..FREE_REVERTS {
+            repairs.made(Repair::Revert, &[bot("a")], start);
+        }
+        let tally = &mut repairs.tallies[0];
+        assert!(tally.is_over(start + WINDOW - moment) && !tally.is_over(start + WINDOW));
+        tally.holds = 1;
+        assert!(tally.is_over(start + 2 * MAX_HOLD) && !tally.is_calm(start + 2 * MAX_HOLD));
+        assert!(!tally.is_over(start + 2 * MAX_HOLD + moment) && tally.is_calm(start + 2 * MAX_HOLD + moment));
+    }
+
+    #[test]
     fn one_hands_war_holds_no_other_hand_up() {
         let mut repairs = Repairs::default();
         let mut now = Instant::now();

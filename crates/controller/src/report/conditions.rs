@@ -303,6 +303,43 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_cut_between_characters() {
+        for (text, limit, expected) in [
+            ("abcdef", 6, "abcdef"),
+            ("abcdefg", 6, "ab …"),
+            ("ääää", 8, "ääää"),
+            ("ääää", 7, "ä …"),
+            ("ääää", 6, "ä …"),
+            ("abcdefg", 4, " …"),
+        ] {
+            assert_eq!(shortened(text, limit), expected, "{text} {limit}");
+        }
+    }
+
+    #[test]
+    fn conditions_without_times_get_some() {
+        let status = step(&SealedStatus::default(), 1, &failed("e"), FIRST).unwrap();
+        let without = |update: bool, transition: bool| {
+            let mut status = status.clone();
+            for condition in &mut status.conditions {
+                if update {
+                    condition.last_update_time = "".into();
+                }
+                if transition {
+                    condition.last_transition_time = "".into();
+                }
+            }
+            status
+        };
+        for (update, transition, expected) in [(true, false, "02 01"), (true, true, "02 02")] {
+            let next = step(&without(update, transition), 1, &failed("e"), LATER).unwrap();
+            assert!(shown(&next)[0].ends_with(expected), "{:?}", shown(&next));
+        }
+        let moved = step(&without(false, true), 2, &failed("e"), LATER).unwrap();
+        assert!(shown(&moved)[0].ends_with("02 02"), "{:?}", shown(&moved));
+    }
+
+    #[test]
     fn messages_are_bounded() {
         let long = Outcome::Failed(Failed {
             reason: Reason::Malformed,
@@ -311,8 +348,14 @@ mod tests {
             applied_holds: false,
         });
         let status = step(&SealedStatus::default(), 1, &long, FIRST).unwrap();
-        assert!(status.conditions[0].message.len() <= MAX_ERROR && status.conditions[0].message.ends_with('…'));
-        assert!(status.conditions[1].message.len() <= MAX_EXPLANATION);
+        for (kind, limit) in [(SYNCED, 16 << 10), (READY, 4 << 10), (STALLED, 1 << 10)] {
+            let message = &status.condition(kind).unwrap().message;
+            assert!(
+                message.ends_with(" …") && (limit - 3..=limit).contains(&message.len()),
+                "{kind}: {}",
+                message.len()
+            );
+        }
         let Outcome::Failed(mut few) = long else { unreachable!() };
         few.explanations = (0..12).map(|n| format!("item{n}: bad")).collect();
         let status = step(&SealedStatus::default(), 1, &Outcome::Failed(few), FIRST).unwrap();
