@@ -32,8 +32,8 @@ pub struct Config {
     pub listen_addr: Option<SocketAddr>,
     /// Where `/metrics` is served; may be equal to `listen_addr`. `None`: nowhere.
     pub listen_metrics_addr: Option<SocketAddr>,
-    /// Objects that are worked on at the same time, which bounds the requests in flight. At least 1. As many more (2 at
-    /// least) may be opened and rendered at the same time if they have templates.
+    /// Objects that are worked on at the same time, which bounds the requests in flight. At least 1. Beside them as many (2
+    /// at least) may be opened and rendered at the same time if they have templates.
     pub workers: usize,
     /// Threads for RSA private operations. At least 1.
     pub rsa_threads: usize,

@@ -175,7 +175,7 @@ impl Handle {
 
     fn spawn_tasks(&self) {
         let engine = &self.engine;
-        // Objects whose templates run take no worker away from the others.
+        // More than there are slots: objects whose templates run take no slot from the others.
         let workers = engine.config.workers.max(1);
         for _ in 0..workers + Renders::places(workers) {
             self.tasks.spawn(engine::work(Arc::clone(engine), self.stop.clone()));

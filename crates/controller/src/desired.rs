@@ -52,21 +52,23 @@ pub(crate) async fn desired(
                 let opened = sealed_secret::opened(&sealed, &ring, &mut hints, accept_deprecated_data);
                 (opened, start.elapsed())
             };
-            let opened = engine.pool.run(size, work).await.map(|(opened, took)| {
-                engine.metrics.running.unsealed(took);
-                opened
-            });
-            let stated = match opened {
-                Ok(Ok(opened)) if opened.has_templates() => {
-                    engine.renders.run(&object.key.namespace, move || sealed_secret::rendered(opened)).await
+            let opening = async {
+                let opened = engine.pool.run(size, work).await.map(|(opened, took)| {
+                    engine.metrics.running.unsealed(took);
+                    opened
+                });
+                match opened? {
+                    Ok(opened) if opened.has_templates() => {
+                        engine.renders.run(&object.key.namespace, move || sealed_secret::rendered(opened)).await
+                    }
+                    Ok(opened) => Ok(sealed_secret::rendered(opened)),
+                    Err(unstated) if no_keys && unstated.reason == Reason::WrongKey => {
+                        Ok(Err(Unstated { reason: Reason::NoSealingKey, ..unstated }))
+                    }
+                    Err(unstated) => Ok(Err(unstated)),
                 }
-                Ok(Ok(opened)) => Ok(sealed_secret::rendered(opened)),
-                Ok(Err(unstated)) if no_keys && unstated.reason == Reason::WrongKey => {
-                    Ok(Err(Unstated { reason: Reason::NoSealingKey, ..unstated }))
-                }
-                Ok(Err(unstated)) => Ok(Err(unstated)),
-                Err(broken) => Err(broken),
             };
+            let stated = if object.has_templates() { engine.slots.aside(opening).await } else { opening.await };
             engine.leave_place(&object.key);
             match stated {
                 Ok(stated) => stated,

@@ -25,6 +25,7 @@ use crate::replicas::Replica;
 use crate::replicas::gate::{self, Gate};
 use crate::rights::Rights;
 use crate::rsa_pool::RsaPool;
+use crate::slots::Slots;
 
 /// The running controller.
 pub(crate) struct Engine {
@@ -35,6 +36,7 @@ pub(crate) struct Engine {
     pub(crate) config: Config,
     pub(crate) pool: Arc<RsaPool>,
     pub(crate) renders: Renders,
+    pub(crate) slots: Slots,
     pub(crate) keys: KeyRegistry,
     pub(crate) queue: Queue,
     pub(crate) metrics: Metrics,
@@ -65,6 +67,7 @@ impl Engine {
             index: Mutex::new(Index::new(sets.iter().map(String::as_str), selects)),
             keys: KeyRegistry::new(client.clone(), config.clone(), Arc::clone(&pool)),
             renders: Renders::new(config.workers),
+            slots: Slots::new(config.workers.max(1)),
             client,
             gate,
             replica,
@@ -250,11 +253,13 @@ pub(crate) async fn work(engine: Arc<Engine>, stop: CancellationToken) {
             _ = leading.wait_for(|leading| !*leading) => continue,
             key = engine.queue.next() => key,
         };
+        let slot = engine.slots.take().await;
         // A bug that panics costs one object one try, not a worker.
         let verdict = AssertUnwindSafe(reconcile::reconcile(&engine, &key)).catch_unwind().await.unwrap_or_else(|_| {
             tracing::error!(namespace = &*key.namespace, name = &*key.name, "a bug broke the work off, will retry");
             Verdict::Retry
         });
+        drop(slot);
         if verdict != Verdict::Parked {
             // Also a place that was kept for the object, and that it did not need after all.
             engine.leave_place(&key);

@@ -42,6 +42,7 @@ mod replicas;
 mod report;
 mod rights;
 mod rsa_pool;
+mod slots;
 mod varying;
 mod watch;
 mod write;
