@@ -12,6 +12,7 @@ mod http;
 mod keys;
 mod lifecycle;
 mod mended;
+mod monitoring;
 mod ownership;
 mod per_item;
 mod reach;
