@@ -29,7 +29,7 @@ use crate::harness::process::Launch;
 use crate::harness::proxy::Proxy;
 use crate::harness::random::{Random, count, seed};
 use crate::harness::sealing::{common_key, key_secret, new_key};
-use crate::harness::server::{Server, peers, real_cluster};
+use crate::harness::server::{Server, apply_our_definition, peers, real_cluster};
 use crate::outcome::Outcome;
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -95,12 +95,18 @@ async fn both_controllers_make_the_same_secrets() {
             for difference in outcome::differences(case, theirs, ours) {
                 match difference {
                     Ok(reason) => *known.entry(reason).or_insert(0) += 1,
-                    Err(text) => differences.push(format!(
-                        "{}/{} in generation {}: {text}\n  object: {}\n  second: {}\n  existing: {}\n  theirs: {theirs:?}\n  ours:   {ours:?}",
-                        case.namespace, case.name, round + 1, shortened(&case.sealed),
-                        case.second.as_ref().map_or_else(String::new, shortened),
-                        case.existing.as_ref().map_or_else(String::new, shortened),
-                    )),
+                    Err(text) => {
+                        let optional = |object: &Option<Value>| object.as_ref().map_or_else(String::new, shortened);
+                        differences.push(format!(
+                            "{}/{} in generation {}: {text}\n  object: {}\n  second: {}\n  existing: {}",
+                            case.namespace,
+                            case.name,
+                            round + 1,
+                            shortened(&case.sealed),
+                            optional(&case.second),
+                            optional(&case.existing),
+                        ));
+                    }
                 }
             }
         }
@@ -229,6 +235,7 @@ impl Upstream {
         // Its own limit of requests, and repetitions that change nothing, would cost minutes.
         let flags = ["start", cluster, "--", "--kubeclient-qps=-1", "--max-unseal-retries=1"];
         say(peers("upstream-controller", &flags, &[]).trim());
+        apply_our_definition(&folder);
         Self(folder)
     }
 }

@@ -90,7 +90,7 @@ async fn the_label_decides_at_once_whether_a_key_counts() {
     let world = World::new().await;
     let second = new_key(Timestamp::now() - SignedDuration::from_hours(24));
     world.admin().post(&api::secrets(&world.own), &key_secret("second", &second)).await;
-    let _controller = world.start(&[]).await;
+    let controller = world.start(&[]).await;
     let create = |name: &'static str| {
         let id = (world.namespace.as_str(), name);
         let sealed = sealed_object(&second.certificate, Scope::Strict, id, &[("k", "value-1")]);
@@ -101,6 +101,8 @@ async fn the_label_decides_at_once_whether_a_key_counts() {
     world.until_synced("a", "True").await;
     let path = api::secret(&world.own, "second");
     world.admin().edit(&path, &json!({"metadata": {"labels": {KEY_LABEL: "compromised"}}})).await;
+    // Nothing orders the watch of keys and the watch of objects.
+    until("the key is dropped", || async { controller.log().contains("private key is gone").then_some(()) }).await;
     create("b").await;
     world.until_refused("b", "no key could decrypt secret (k)").await;
     assert_eq!(world.secret("a").await.unwrap()["data"]["k"], base64("value-1"), "what was written stays");

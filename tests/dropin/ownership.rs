@@ -209,3 +209,19 @@ async fn a_patched_secret_stays_when_its_sealed_secret_goes() {
     world.settled(&controller).await;
     assert_eq!(world.secret("a").await.unwrap()["data"]["other"], base64("stays"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_for_no_owner_later_keeps_the_secret_when_the_object_goes() {
+    let world = World::new().await;
+    let controller = world.start(&[]).await;
+    world.create(&world.seal("a", &[("k", "value-1")])).await;
+    world.until_synced("a", "True").await;
+    let skip = json!({"sealedsecrets.bitnami.com/skip-set-owner-references": "true"});
+    let change = json!({"spec": {"template": {"metadata": {"annotations": skip}}}});
+    world.admin().edit(&world.sealed_path("a"), &change).await;
+    world.until_synced("a", "True").await;
+    assert_eq!(world.secret("a").await.unwrap()["metadata"].get("ownerReferences"), None);
+    world.settled(&controller).await;
+    world.until_synced("a", "True").await;
+    assert!(world.events("a").await.iter().all(|event| event["type"] == "Normal"));
+}

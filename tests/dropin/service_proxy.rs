@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::harness::api;
 use crate::harness::sealing::{base64, common_key, key_secret};
-use crate::harness::server::peers;
+use crate::harness::server::{apply_our_definition, peers};
 use crate::harness::world::World;
 
 /// A kubeseal, with the cluster that it asks.
@@ -64,6 +64,7 @@ impl<'a> Registered<'a> {
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
         peers("upstream-controller", &["stop", self.0.to_str().unwrap()], &[]);
+        apply_our_definition(self.0);
         let log = std::fs::read_to_string(self.0.join("upstream-controller.log")).unwrap_or_default();
         if !std::thread::panicking() {
             assert!(!log.to_lowercase().contains("forbidden"), "{log}");

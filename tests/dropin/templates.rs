@@ -109,7 +109,7 @@ async fn a_missing_key_is_an_error_for_a_function_of_strings_and_the_secret_stay
     assert_eq!(world.secret("a").await.unwrap()["data"]["k"], base64("<no value> null"));
     let edit = json!({"spec": {"template": {"data": {"k": "{{ upper .gone }}"}}}});
     world.admin().edit(&world.sealed_path("a"), &edit).await;
-    world.until_refused("a", "template: k:1:9: executing \"k\" at <.gone>: invalid value; expected string").await;
+    world.until_refused("a", "template: k:1:9: executing \"k\" at <.gone>: invalid value; expected string (k)").await;
     assert_eq!(world.secret("a").await.unwrap()["data"]["k"], base64("<no value> null"));
 }
 

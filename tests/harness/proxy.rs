@@ -38,8 +38,10 @@ impl Asked {
         self.query.split('&').any(|pair| matches!(pair, "watch=true" | "watch=1"))
     }
 
+    /// Whether it would change an object that people see; not a Lease, and not a question about rights.
     pub(crate) fn is_write(&self) -> bool {
         self.method != Method::GET
+            && ["/secrets", "/sealedsecrets", "/events"].iter().any(|kind| self.path.contains(kind))
     }
 
     /// `create secrets`, `update sealedsecrets/status`: the words of RBAC.

@@ -76,6 +76,16 @@ async fn client(kubeconfig: Kubeconfig) -> Client {
     Client::try_from(config.expect("a usable kubeconfig")).expect("a usable kubeconfig")
 }
 
+/// Puts our definition of SealedSecret in the place of upstream's, which drops the nulls of templates. Starting a controller with
+/// `tests/peers/upstream-controller` applies upstream's.
+pub(crate) fn apply_our_definition(cluster: &Path) {
+    let launcher = peers("build", &["launcher"], &[]);
+    let definition = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/crd/sealedsecret.yaml");
+    let kubeconfig = cluster.join("kubeconfig");
+    let applied = Command::new(launcher.trim()).arg("apply").args([&kubeconfig, &definition]).status();
+    assert!(applied.is_ok_and(|status| status.success()), "our definition cannot be applied");
+}
+
 /// Runs a script of tests/peers, and returns what it printed.
 pub(crate) fn peers(script: &str, arguments: &[&str], variables: &[(&str, &Path)]) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers").join(script);

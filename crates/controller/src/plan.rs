@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::live::LiveSecret;
 use crate::report::applied::Applied;
-use metadata::{own, state};
+use metadata::{disown, own, state};
 use ownership::Claim;
 pub(crate) use refusal::Refusal;
 
@@ -58,7 +58,7 @@ pub(crate) struct Changes {
     pub(crate) labels: Vec<Box<str>>,
     /// Annotations that the template names or named.
     pub(crate) annotations: Vec<Box<str>>,
-    /// Our owner reference.
+    /// Our owner reference, which comes or goes.
     pub(crate) owner: bool,
 }
 
@@ -103,7 +103,12 @@ pub(crate) fn plan(
         data: changed_items(desired, live, merge),
         labels,
         annotations,
-        owner: takes && own(&mut metadata, owner),
+        owner: if takes {
+            own(&mut metadata, owner)
+        } else {
+            // Whoever asks for no owner wants the Secret to outlive its SealedSecret.
+            desired.skips_owner_reference() && !merge && disown(&mut metadata, owner.uid)
+        },
     };
     if !changes.data.is_empty() && live.immutable == Some(true) {
         return Plan::Refuse(refusal::immutable(desired, merge));

@@ -165,11 +165,11 @@ fn events(repairs: &mut Repairs, blames: &[Blame]) -> Vec<Event> {
 
 fn note(engine: &Engine, object: &Observed, what: &'static str, repaired: bool) {
     engine.metrics.secret_written(repaired && what == "updated");
-    tracing::info!(key = %object.key, what, repaired, "Updating");
+    tracing::info!(namespace = &*object.key.namespace, name = &*object.key.name, what, repaired, "Secret written");
 }
 
 fn note_changes(object: &Observed, changes: &Changes) {
-    tracing::debug!(key = %object.key, ?changes, "what differs");
+    tracing::debug!(namespace = &*object.key.namespace, name = &*object.key.name, ?changes, "Updating");
 }
 
 fn went_away() -> Unwritten {
@@ -218,5 +218,6 @@ pub(crate) fn failed_write(object: &Observed, failure: &ApiFailure, holds: bool)
         Reason::ApiError => format!("{words}: it is tried again until it works"),
         _ => format!("{}: {words}", object.key),
     };
-    Failed { reason, error: format!("failed update: {words}"), explanations: vec![explanation], applied_holds: holds }
+    // What the API server says is passed on as it is, as upstream does.
+    Failed { reason, error: words, explanations: vec![explanation], applied_holds: holds }
 }

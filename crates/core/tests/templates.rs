@@ -116,7 +116,7 @@ fn a_template_that_fails_fails_the_object_also_if_an_item_has_its_key() {
             panic!("it renders")
         };
         assert_eq!(errors.errors.keys().cloned().collect::<BTreeSet<_>>(), keys);
-        let lines: Vec<_> = keys.iter().map(|key| format!("template: {key}: no")).collect();
+        let lines: Vec<_> = keys.iter().map(|key| format!("template: {key}: no ({key})")).collect();
         assert_eq!(UnsealError::Templates(errors).to_string(), lines.join("\n"));
     }
 }
@@ -125,7 +125,7 @@ fn a_template_that_fails_fails_the_object_also_if_an_item_has_its_key() {
 fn a_template_that_the_renderer_says_nothing_about_is_an_error_and_one_that_is_none_is_not_taken() {
     let silent = |_: &Templates, _: &Items<'_>| Ok(Rendered::default());
     let Err(error) = opened(&object(json!({"k": "v"}))).render(&silent) else { panic!("it renders") };
-    assert_eq!(error.to_string(), "template: k: was not rendered");
+    assert_eq!(error.to_string(), "template: k: was not rendered (k)");
     let eager = |templates: &Templates, items: &Items<'_>| {
         let mut rendered = shout(templates, items)?;
         for stray in ["stray", "pass", "user"] {

@@ -126,7 +126,7 @@ mod tests {
             (
                 json!({"encryptedData": {}, "template": {"data": {"k": "{{ fail .k }}", "l": "{{"}}}),
                 Reason::TemplateFailed,
-                "template: k:1:3: executing \"k\" at <fail .k>: error calling fail: the template called fail; its text is not shown\ntemplate: l:1: unclosed action",
+                "template: k:1:3: executing \"k\" at <fail .k>: error calling fail: the template called fail; its text is not shown (k)\ntemplate: l:1: unclosed action (l)",
                 false,
             ),
             (

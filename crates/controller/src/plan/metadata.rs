@@ -35,6 +35,14 @@ pub(super) fn state(
     changed
 }
 
+/// Takes the owner reference with this uid off. Whether that changes anything.
+pub(super) fn disown(metadata: &mut Map<String, Value>, uid: &str) -> bool {
+    let Some(Value::Array(references)) = metadata.get_mut("ownerReferences") else { return false };
+    let before = references.len();
+    references.retain(|reference| reference.get("uid").and_then(Value::as_str) != Some(uid));
+    references.len() < before
+}
+
 /// Makes the SealedSecret the controlling owner, in the place of whoever controlled. References of others, which do not
 /// control, are left alone. Returns whether that changed anything.
 pub(super) fn own(metadata: &mut Map<String, Value>, owner: &OwnerReference<'_>) -> bool {

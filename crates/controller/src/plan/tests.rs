@@ -166,7 +166,7 @@ fn a_secret_is_ours_by_owner_reference_record_or_its_own_word() {
             None,
             "leave",
         ),
-        ("no owner wanted any more", skip.clone(), skip.clone(), None, "leave"),
+        ("no owner wanted any more", skip.clone(), skip.clone(), None, "owner"),
         (
             "`patch` was taken back",
             json!({}),

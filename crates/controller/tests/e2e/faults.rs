@@ -46,7 +46,7 @@ async fn a_failing_write_is_retried_and_its_status_is_true_meanwhile() {
     world.fail(first(2, 500, |method, path| method == Method::POST && path == SECRETS));
     world.post(SEALED, &seal(&handle, "a", &[("k", "v")])).await;
     let status = world.until_reason("a", "ApiError").await;
-    assert_eq!(status["conditions"][0]["message"], "failed update: out of order");
+    assert_eq!(status["conditions"][0]["message"], "out of order");
     assert!(status["conditions"].as_array().unwrap().iter().all(|c| c["type"] != "Applied"), "nothing was applied");
     world.until_reason("a", "Unsealed").await;
     assert_eq!(world.secret("a").await.unwrap()["data"]["k"], base64("v"));
@@ -76,7 +76,7 @@ async fn a_missing_right_is_a_condition_that_names_it() {
     let status = world.until_reason("a", "Forbidden").await;
     assert_eq!(
         status["conditions"][0]["message"],
-        "failed update: secrets is forbidden: User \"x\" cannot create resource \"secrets\""
+        "secrets is forbidden: User \"x\" cannot create resource \"secrets\""
     );
     assert!(status["conditions"][1]["message"].as_str().unwrap().contains("grant the controller create"));
     world.heal();

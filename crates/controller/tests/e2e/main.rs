@@ -12,7 +12,6 @@ mod http;
 mod keys;
 mod lifecycle;
 mod mended;
-mod monitoring;
 mod ownership;
 mod per_item;
 mod reach;

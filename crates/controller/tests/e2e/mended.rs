@@ -63,7 +63,7 @@ async fn a_failure_that_is_not_retried_soon_is_told_at_once() {
     world.fail(|method, path| creates_a_secret(method, path).then_some((429, "come back in 600")));
     world.post(SEALED, &seal(&handle, "a", &[("k", "v")])).await;
     let status = world.until_reason("a", "ApiError").await;
-    assert_eq!(status["conditions"][0]["message"], "failed update: come back in 600");
+    assert_eq!(status["conditions"][0]["message"], "come back in 600");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,7 +28,7 @@ async fn templates_and_items_become_one_secret() {
     world.post(SEALED, &sealed).await;
     let status = world.until_reason("a", "TemplateFailed").await;
     let expected = "template: user:1:3: executing \"user\" at <fail \"\">: error calling fail: the template called fail; its text is not shown";
-    assert_eq!(status["conditions"][0]["message"], expected);
+    assert_eq!(status["conditions"][0]["message"], format!("{expected} (user)"));
     assert!(status["conditions"][1]["message"].as_str().unwrap().starts_with(expected), "{status}");
     assert!(world.secret("a").await.is_none());
 

@@ -33,12 +33,12 @@ pub struct TemplateErrors {
     pub out_of_time: bool,
 }
 
-/// One error to a line, in the order of the keys.
+/// One error to a line, each with its key behind it, in the order of the keys (sealed-secrets 4.2).
 impl fmt::Display for TemplateErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, error) in self.errors.values().enumerate() {
+        for (index, (key, error)) in self.errors.iter().enumerate() {
             let separator = if index == 0 { "" } else { "\n" };
-            write!(f, "{separator}{error}")?;
+            write!(f, "{separator}{error} ({key})")?;
         }
         Ok(())
     }
