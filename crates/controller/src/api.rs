@@ -48,6 +48,11 @@ impl ApiFailure {
         }
     }
 
+    /// There is an object of that name.
+    pub(crate) fn says_already_exists(&self) -> bool {
+        matches!(self, Self::Status { code: 409, reason, .. } if reason == "AlreadyExists")
+    }
+
     /// Likely gone in a moment: nothing to tell people about yet.
     pub(crate) fn is_transient(&self) -> bool {
         match self {

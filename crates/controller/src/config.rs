@@ -9,10 +9,12 @@ use bulla_core::sealed::KeySize;
 use crate::Error;
 
 mod http;
+pub(crate) mod keys;
 mod reach;
 
-pub use http::HttpConfig;
-pub use reach::{LeaderElection, Objects, Reach, Replicas, RequestLimit};
+pub use self::http::HttpConfig;
+use self::keys::KeySettings;
+pub use self::reach::{LeaderElection, Objects, Reach, Replicas, RequestLimit};
 
 /// Settings of the controller. `Config::default()` behaves as upstream's controller without flags (sealed-secrets 10.1),
 /// except that it works on many objects at a time.
@@ -28,6 +30,8 @@ pub struct Config {
     pub key_ttl: Duration,
     /// Common name of a new sealing certificate; may be empty.
     pub my_cn: String,
+    /// When new keys are made, and which one is the newest.
+    pub keys: KeySettings,
     /// Where `/healthz`, `/readyz` and `/v1/cert.pem` are served; port 0 lets the system choose. `None`: nowhere.
     pub listen_addr: Option<SocketAddr>,
     /// Where `/metrics` is served; may be equal to `listen_addr`. `None`: nowhere.
@@ -61,6 +65,7 @@ impl Default for Config {
             key_size: KeySize::Rsa4096,
             key_ttl: Duration::from_secs(87_600 * 3600),
             my_cn: String::new(),
+            keys: KeySettings::default(),
             listen_addr: Some(SocketAddr::from(([0u16; 8], 8080))),
             listen_metrics_addr: Some(SocketAddr::from(([0u16; 8], 8081))),
             workers: 16,

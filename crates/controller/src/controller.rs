@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::engine::{self, Engine};
 use crate::http::{self, Serves};
+use crate::keys::uses;
 use crate::renders::Renders;
 use crate::rsa_pool::RsaPool;
 use crate::{Config, Error, watch};
@@ -190,7 +191,12 @@ impl Handle {
             let engine = Arc::clone(engine);
             async move { engine.gate.watch_the_end().await }
         });
+        self.until_stopped({
+            let engine = Arc::clone(engine);
+            async move { engine.keys.keep_fresh().await }
+        });
         self.until_stopped(engine::follow_keys(Arc::clone(engine)));
+        self.until_stopped(uses::warn_of_bad_keys(Arc::clone(engine)));
         self.until_stopped(engine::probe(Arc::clone(engine)));
         self.until_stopped(watch::follow(Arc::clone(engine)));
     }

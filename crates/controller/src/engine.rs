@@ -14,13 +14,15 @@ use crate::api::ApiFailure;
 use crate::apply;
 use crate::index::{Index, Live, Woken};
 use crate::keys::registry::KeyRegistry;
+use crate::keys::uses::KeyUses;
 use crate::metrics::running::RunningNow;
 use crate::metrics::{Metrics, Now};
-use crate::object::ObjectKey;
+use crate::object::{ObjectKey, Observed};
 use crate::queue::{Queue, Verdict, Wake};
 use crate::reconcile::{self, Memory};
 use crate::recovery::{Outage, PROBE, Recovery};
 use crate::renders::Renders;
+use crate::report::applied::Applied;
 use crate::replicas::Replica;
 use crate::replicas::gate::{self, Gate};
 use crate::rights::Rights;
@@ -47,6 +49,7 @@ pub(crate) struct Engine {
     index: Mutex<Index>,
     memories: Mutex<HashMap<ObjectKey, Memory>>,
     recovery: Mutex<Recovery>,
+    uses: Mutex<KeyUses>,
     ready: watch::Sender<bool>,
     rights: watch::Sender<Option<Rights>>,
     /// Passes no gate, for questions and for the Lease itself.
@@ -59,13 +62,14 @@ impl Engine {
         let selects = !config.reach.objects.label_selector.trim().is_empty();
         let metrics = Metrics::new(config.metrics_omit_secret_labels);
         let gate = Arc::new(Gate::closed());
+        let leading = gate.leading();
         let ungated = client.clone();
         let replicas = config.reach.replicas.clone();
         let replica = Replica::new(client.clone(), replicas, config.namespace.clone(), Arc::clone(&gate));
         let client = gate::guarded(client, Arc::clone(&gate), config.reach.limit);
         Self {
             index: Mutex::new(Index::new(sets.iter().map(String::as_str), selects)),
-            keys: KeyRegistry::new(client.clone(), config.clone(), Arc::clone(&pool)),
+            keys: KeyRegistry::new(client.clone(), config.clone(), Arc::clone(&pool), leading),
             renders: Renders::new(config.workers),
             slots: Slots::new(config.workers.max(1)),
             client,
@@ -79,6 +83,7 @@ impl Engine {
             callers_operations: AtomicU64::new(0),
             memories: Mutex::default(),
             recovery: Mutex::default(),
+            uses: Mutex::default(),
             ready: watch::channel(false).0,
             rights: watch::channel(None).0,
             ungated,
@@ -114,6 +119,11 @@ impl Engine {
             return Ok(known);
         }
         Ok(apply::look(&self.client, key).await?.map_or(Live::Absent, Live::Present))
+    }
+
+    /// Which key opened which object. Held for a statement, never across an await.
+    pub(crate) fn uses(&self) -> MutexGuard<'_, KeyUses> {
+        self.uses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes what is remembered of an object; its worker gives it back.
@@ -178,7 +188,14 @@ impl Engine {
         }
         let complete = self.index().is_complete(!self.config.skip_recreate);
         if complete && self.keys.is_loaded() {
-            tracing::info!(objects = self.index().all_sealed().count(), "ready");
+            let objects: Vec<Arc<Observed>> = self.index().all_sealed().cloned().collect();
+            // What earlier runs wrote counts before anybody has looked at it again.
+            for object in &objects {
+                if let Some(record) = Applied::read(&object.status) {
+                    self.uses().set(&object.key, &record, object.items());
+                }
+            }
+            tracing::info!(objects = objects.len(), "ready");
             self.ready.send_replace(true);
         }
     }
@@ -189,6 +206,7 @@ impl Engine {
         self.metrics.encode(Now {
             queue: (ready + self.renders.waiting(), delayed),
             keys: self.keys.count(),
+            each_key: self.keys.report(|key| self.uses().of(key)),
             private_operations: self.private_operations(),
             objects,
             running: RunningNow { leading: self.gate.may_write(), rights: self.rights(), oldest: self.queue.oldest() },

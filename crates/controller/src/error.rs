@@ -30,6 +30,17 @@ pub enum Error {
         /// What was given.
         prefix: String,
     },
+    /// A flag about sealing keys has a value that cannot be.
+    #[error("{flag}: {reason}")]
+    KeySetting {
+        /// The flag.
+        flag: &'static str,
+        /// What is wrong with the value.
+        reason: String,
+    },
+    /// Another replica is the one that writes.
+    #[error("make a sealing key: another replica leads, and makes the keys")]
+    NotLeading,
     /// No namespace was given.
     #[error("keep sealing keys: the controller's namespace is empty")]
     NoNamespace,

@@ -8,7 +8,8 @@ use bulla_core::secret::SecretBytes;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde_json::{Map, Value};
 
-use crate::object::{KeyLabel, SecretRef};
+use crate::keys::state::KeyLabel;
+use crate::object::SecretRef;
 
 /// A Secret as the API server stores it.
 #[derive(serde::Deserialize)]
@@ -82,6 +83,11 @@ impl LiveSecret {
 
     pub(crate) fn reference(&self) -> SecretRef {
         SecretRef::from_metadata(&self.metadata)
+    }
+
+    /// One label.
+    pub(crate) fn label(&self, name: &str) -> Option<&str> {
+        self.metadata.get("labels")?.get(name)?.as_str()
     }
 
     pub(crate) fn key_label(&self) -> KeyLabel {

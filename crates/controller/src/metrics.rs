@@ -13,6 +13,7 @@ use prometheus_client::registry::Registry;
 use crate::object::{ObjectKey, Observed};
 use crate::report::reason::{Course, Step};
 
+pub(crate) mod keys;
 mod process;
 pub(crate) mod running;
 pub(crate) mod text;
@@ -61,10 +62,11 @@ struct KeyLabels {
 }
 
 /// What is known at the moment of a scrape.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Now {
     pub(crate) queue: (usize, usize),
-    pub(crate) keys: (usize, usize, usize),
+    pub(crate) keys: Vec<(&'static str, usize)>,
+    pub(crate) each_key: keys::KeysReport,
     pub(crate) private_operations: u64,
     pub(crate) objects: usize,
     pub(crate) running: RunningNow,
@@ -196,7 +198,7 @@ impl Metrics {
         self.queue_depth.set(size(now.queue.0));
         self.queue_delayed.set(size(now.queue.1));
         self.objects.set(size(now.objects));
-        for (state, count) in [("active", now.keys.0), ("decrypt-only", now.keys.1), ("malformed", now.keys.2)] {
+        for (state, count) in now.keys {
             self.keys.get_or_create(&KeyLabels { state }).set(size(count));
         }
         self.running.set(&now.running);
@@ -206,6 +208,7 @@ impl Metrics {
         let _ = encode(&mut text, &self.registry);
         let end = text.len() - if text.ends_with("# EOF\n") { "# EOF\n".len() } else { 0 };
         text.truncate(end);
+        keys::write(&mut text, &now.each_key);
         process::write(&mut text);
         text.push_str("# EOF\n");
         text

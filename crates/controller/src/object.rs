@@ -9,18 +9,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use bulla_core::sealed::{KEY_ACTIVE, KEY_LABEL, MANAGED_ANNOTATION, PATCH_ANNOTATION, Scope, SealedSecret};
+use bulla_core::sealed::{MANAGED_ANNOTATION, PATCH_ANNOTATION, Scope, SealedSecret};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use crate::keys::state::KeyLabel;
 use crate::report::status::SealedStatus;
 
 /// On a SealedSecret: the value `ignore` switches the repair of its Secret off.
 pub(crate) const DRIFT_ANNOTATION: &str = "bulla.dev/drift";
-/// On a key Secret: `decrypt-only`, `compromised` or `retired`; the key opens and does not seal.
-pub(crate) const KEY_STATE_LABEL: &str = "bulla.dev/key-state";
 /// The label of an object that upstream's metrics carry.
 const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
 
@@ -94,6 +93,13 @@ impl Observed {
     }
 }
 
+impl Observed {
+    /// The number of its values.
+    pub(crate) fn items(&self) -> usize {
+        self.sealed.as_ref().map_or(0, |sealed| sealed.items.len())
+    }
+}
+
 /// Only the scope annotations are kept: others (`last-applied-configuration`!) may be as large as the object.
 fn read_sealed(object: &Value) -> Result<SealedSecret, bulla_core::Error> {
     let mut sealed = SealedSecret::from_json(object)?;
@@ -131,19 +137,6 @@ pub(crate) struct SecretRef {
     pub(crate) managed: bool,
     /// The annotation `patch`: its SealedSecret adds to it, and removes nothing.
     pub(crate) patch: bool,
-}
-
-/// What a Secret's labels say about it as a sealing key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum KeyLabel {
-    /// It is not labelled as a key.
-    None,
-    /// Labelled as a key that is not active: it is not loaded, whatever its name.
-    Inactive,
-    /// Labelled active: it opens and seals.
-    Active,
-    /// Labelled active, and `bulla.dev/key-state` says that it must not seal any more.
-    OpensOnly,
 }
 
 /// A Secret in a watch of metadata: the API server sends no values (sealed-secrets 17.1, 8).
@@ -198,19 +191,6 @@ impl SecretRef {
 pub(crate) fn is_annotated(metadata: &Map<String, Value>, annotation: &str) -> bool {
     metadata.get("annotations").and_then(|annotations| annotations.get(annotation)).and_then(Value::as_str)
         == Some("true")
-}
-
-impl KeyLabel {
-    pub(crate) fn from_metadata(metadata: &Map<String, Value>) -> Self {
-        let label = |name: &str| metadata.get("labels").and_then(|labels| labels.get(name)).and_then(Value::as_str);
-        match (label(KEY_LABEL), label(KEY_STATE_LABEL)) {
-            (Some(KEY_ACTIVE), None | Some("" | "active")) => Self::Active,
-            // An unknown state is from a newer version; not to seal with the key is the careful reading.
-            (Some(KEY_ACTIVE), Some(_)) => Self::OpensOnly,
-            (Some(_), _) => Self::Inactive,
-            (None, _) => Self::None,
-        }
-    }
 }
 
 /// The uid of the owner that has `controller: true`.
@@ -342,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_who_controls_a_secret_and_what_kind_of_key_it_is() {
+    fn tells_who_controls_a_secret() {
         let read = |metadata: Value| SecretMetadata::from_json(&json!({"metadata": metadata}));
         let owned = read(json!({"namespace": "ns", "name": "a", "uid": "s", "ownerReferences": [
             {"uid": "other"}, {"uid": "owner", "controller": true}]}));
@@ -355,12 +335,5 @@ mod tests {
             assert!(!annotated(MANAGED_ANNOTATION, other).managed && !annotated(PATCH_ANNOTATION, other).patch);
         }
         assert_eq!(owned.key_label, KeyLabel::None);
-
-        let label = |state: &str| read(json!({"labels": {KEY_LABEL: "active", KEY_STATE_LABEL: state}})).key_label;
-        assert_eq!(read(json!({"labels": {KEY_LABEL: "active"}})).key_label, KeyLabel::Active);
-        assert_eq!(read(json!({"labels": {KEY_LABEL: "compromised"}})).key_label, KeyLabel::Inactive);
-        for state in ["decrypt-only", "compromised", "retired", "something new"] {
-            assert_eq!(label(state), KeyLabel::OpensOnly, "{state}");
-        }
     }
 }

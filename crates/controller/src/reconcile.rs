@@ -77,11 +77,15 @@ pub(crate) async fn reconcile(engine: &Engine, key: &ObjectKey) -> Verdict {
         // Gone: Kubernetes collects its Secret. What was remembered is dropped here.
         engine.metrics.forget(key, &memory.instance);
         engine.ended(key, None);
+        engine.uses().remove(key);
         return Verdict::Settled;
     };
     if memory.uid != object.uid || memory.instance != object.instance {
         engine.metrics.forget(key, &memory.instance);
         if memory.uid != object.uid {
+            if !memory.uid.is_empty() {
+                engine.uses().remove(key);
+            }
             memory = Memory { uid: object.uid.clone(), term: memory.term, ..Memory::default() };
         }
         memory.instance = object.instance.clone();
@@ -99,6 +103,9 @@ pub(crate) async fn reconcile(engine: &Engine, key: &ObjectKey) -> Verdict {
             engine.metrics.running.reconciled(took);
         }
         engine.ended(key, outage);
+    }
+    if let Some(record) = &memory.applied {
+        engine.uses().set(key, record, object.items());
     }
     let keys = memory.unstated.as_ref().filter(|_| memory.wants_key()).map(|(asked, _)| asked.keys);
     engine.put_memory(key, memory);
@@ -261,6 +268,9 @@ async fn attempt(
         Ok(secret) => secret,
         Err(unstated) => {
             let mut explanations = unstated.explanations;
+            if unstated.wants_key {
+                explanations.splice(0..0, not_loaded(engine, record));
+            }
             if !explanations.is_empty() {
                 explanations.push(unstated.reason.cure().to_owned());
             }
@@ -304,6 +314,16 @@ async fn attempt(
             Tried { outage: Outage::of(&failure, &object.key.namespace), ..tried }
         }
     }
+}
+
+/// Keys that opened the object before, and that somebody has labelled as not active since.
+fn not_loaded(engine: &Engine, record: Option<&Applied>) -> Vec<String> {
+    let keys = record.map_or(&[][..], |record| &record.keys);
+    let explanation = |key: &str| {
+        let (name, label) = engine.keys.shelved(key)?;
+        Some(format!("was opened by key {key}, whose Secret {name:?} is labelled {label:?}: not loaded"))
+    };
+    keys.iter().filter_map(|key| explanation(key)).collect()
 }
 
 fn failed_try(failed: Failed, verdict: Verdict, transient: bool) -> Tried {

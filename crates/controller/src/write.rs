@@ -107,7 +107,7 @@ pub(crate) async fn write_secret(
                         note(engine, object, "created", undone);
                         return Ok(Done { live, lent: manifest.lent, write: Write::Written, pause: None });
                     }
-                    Err(failure) if already_exists(&failure) => found = read(engine, object).await?,
+                    Err(failure) if failure.says_already_exists() => found = read(engine, object).await?,
                     Err(failure) => return Err(Unwritten::Failed(failure)),
                 }
             }
@@ -174,10 +174,6 @@ fn note_changes(object: &Observed, changes: &Changes) {
 
 fn went_away() -> Unwritten {
     Unwritten::Failed(ApiFailure::Transport("the Secret went away".to_owned()))
-}
-
-fn already_exists(failure: &ApiFailure) -> bool {
-    matches!(failure, ApiFailure::Status { code: 409, reason, .. } if reason == "AlreadyExists")
 }
 
 /// When to try again after a request that failed.

@@ -82,6 +82,21 @@ pub enum Error {
         /// What is wrong with it, without any value.
         reason: String,
     },
+    /// A recipient of an age file cannot be read.
+    #[error("not an age recipient: expected age1…, as age-keygen prints it")]
+    AgeRecipient,
+    /// The secret half of an age key pair was given instead of the public one.
+    #[error("this is an age identity, which is secret: give its recipient (age1…), as age-keygen -y prints it")]
+    AgeIdentity,
+    /// A file is to be encrypted to nobody.
+    #[error("an age file needs a recipient")]
+    AgeNoRecipient,
+    /// Recipients of both kinds.
+    #[error("post-quantum recipients (age1pq1…) cannot be mixed with others: the file would be as weak as the weakest")]
+    AgeMixedRecipients,
+    /// An age file could not be written.
+    #[error("encrypt an age file")]
+    AgeEncrypt,
     /// A YAML or JSON text does not parse.
     #[error(transparent)]
     Yaml(#[from] bulla_yaml::Error),

@@ -4,6 +4,7 @@ mod args;
 mod go_values;
 mod help;
 mod http_args;
+pub(crate) mod key_args;
 mod reach_args;
 mod serve_args;
 

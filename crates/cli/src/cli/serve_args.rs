@@ -1,7 +1,7 @@
 //! Raw flags of `bulla controller` and `bulla devcluster`, and their resolution.
 //!
-//! The controller takes the stock controller's flags and environment variables (sealed-secrets 10.1). Those that are not there yet
-//! are accepted, so that the stock manifests and chart start with only the image changed; the log names each one that was given.
+//! The controller takes the stock controller's flags and environment variables (sealed-secrets 10.1), so that the stock manifests and
+//! chart start with only the image changed; the log names each one that was given and has no effect here.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +13,7 @@ use clap::{ArgAction, Args as ClapArgs};
 
 use super::args::ClusterArgs;
 use super::go_values;
+use super::key_args::KeyArgs;
 use super::reach_args::ReachArgs;
 use crate::report::Result;
 use crate::serve::logs::{self, LogFormat, Logs};
@@ -132,56 +133,23 @@ pub(crate) struct ControllerArgs {
     #[command(flatten)]
     http: super::http_args::HttpArgs,
     #[command(flatten)]
-    stock: StockArgs,
-}
-
-/// Declares flags of the stock controller that bulla's does not have yet.
-macro_rules! stock_flags {
-    ($($field:ident = $long:literal, $values:expr;)*) => {
-        /// Flags of the stock controller that have no effect yet.
-        #[derive(Debug, ClapArgs)]
-        struct StockArgs {
-            $(
-                #[arg(long = $long, help = "Accepted for compatibility, without effect", hide = true, num_args = $values, default_missing_value = "true", allow_hyphen_values = true)]
-                $field: Option<String>,
-            )*
-        }
-
-        impl StockArgs {
-            /// The names of the flags that were given.
-            fn given(&self) -> Vec<&'static str> {
-                [$((concat!("--", $long), self.$field.is_some()),)*]
-                    .into_iter()
-                    .filter_map(|(name, given)| given.then_some(name))
-                    .collect()
-            }
-        }
-    };
-}
-
-stock_flags! {
-    key_renew_period = "key-renew-period", 1;
-    rotate_period = "rotate-period", 1;
-    key_order_priority = "key-order-priority", 1;
-    key_cutoff_time = "key-cutoff-time", 1;
-    privatekey_annotations = "privatekey-annotations", 1;
-    privatekey_labels = "privatekey-labels", 1;
-    watch_for_secrets = "watch-for-secrets", 0..=1;
+    keys: KeyArgs,
 }
 
 impl ControllerArgs {
     /// `stock`: run under the name `controller`, whose log goes to standard output.
     pub(crate) fn resolve(self, stock: bool) -> Result<controller::Options> {
-        let not_yet = self.stock.given().into_iter().map(|flag| (flag, "it is not there yet"));
-        let without_effect = not_yet.chain(self.reach.without_effect()).collect();
+        let without_effect = self.reach.without_effect().collect();
         let address = |text: &str| parse_listen_address(text).map_err(|error| controller::report(&error));
         let defaults = Config::default();
+        let (keys, key_notes) = self.keys.resolve();
         let config = Config {
             namespace: self.namespace.unwrap_or_else(controller::own_namespace),
             key_prefix: self.key_prefix,
             key_size: self.key_size,
             key_ttl: self.key_ttl,
             my_cn: self.my_cn,
+            keys,
             listen_addr: Some(address(&self.listen_addr)?),
             listen_metrics_addr: Some(address(&self.listen_metrics_addr)?),
             workers: self.workers.map_or(defaults.workers, usize::from),
@@ -202,6 +170,7 @@ impl ControllerArgs {
                 level: self.log_level,
                 info_to_stdout: self.log_info_stdout.unwrap_or(stock),
             },
+            key_notes,
             without_effect,
         })
     }

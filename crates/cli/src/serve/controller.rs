@@ -3,6 +3,7 @@
 use bulla_controller::{Config, Controller};
 
 use super::logs::Logs;
+use crate::cli::key_args::KeyNotes;
 use crate::cluster::{self, Choice};
 use crate::report::{Code, Report, Result, chain, os_error};
 
@@ -15,6 +16,8 @@ pub(crate) struct Options {
     pub(crate) config: Config,
     /// The log.
     pub(crate) logs: Logs,
+    /// What is to be said about flags.
+    pub(crate) key_notes: KeyNotes,
     /// Flags of the stock controller that were given and have no effect here, and why.
     pub(crate) without_effect: Vec<(&'static str, &'static str)>,
 }
@@ -22,6 +25,7 @@ pub(crate) struct Options {
 /// Runs until it is told to stop.
 pub(crate) fn run(options: Options) -> Result<()> {
     options.logs.start();
+    options.key_notes.log();
     for (flag, why) in &options.without_effect {
         tracing::warn!(flag, why, "this flag of the stock controller has no effect");
     }
@@ -45,7 +49,11 @@ pub(crate) fn report(error: &bulla_controller::Error) -> Report {
             Report::new(Code::PortTaken, format!("listen on {address}: {}", os_error(source)))
                 .hint(format!("stop what listens there (ss -ltnp), or choose another address: --{flag} ADDRESS"))
         }
-        Error::ListenAddress { .. } | Error::KeyPrefix { .. } | Error::NoNamespace | Error::Replicas { .. } => {
+        Error::ListenAddress { .. }
+        | Error::KeyPrefix { .. }
+        | Error::KeySetting { .. }
+        | Error::NoNamespace
+        | Error::Replicas { .. } => {
             Report::new(Code::ControllerSettings, error.to_string()).hint("see: bulla controller --help")
         }
         Error::Client(source) => Report::new(Code::Kubeconfig, format!("build a client: {}", chain(source)))

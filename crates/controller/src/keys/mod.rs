@@ -1,9 +1,16 @@
-//! The sealing keys: which there are, which opens, which seals.
+//! The sealing keys: which there are, which opens, which seals, when a new one is made.
 //!
-//! [`store`] is the state and the choice of the newest key, without I/O; [`secret`] reads and writes key Secrets; [`registry`]
-//! watches them, loads them, makes the first one and new ones on demand. A key that is relabelled or deleted is gone at
+//! Pure: [`state`] what a key's labels allow, [`store`] the loaded keys and the choice of the newest, [`candidates`] which Secrets
+//! are keys, [`renewal`] when a new one is due. [`secret`] reads and writes key Secrets. [`registry`] is what the rest of the
+//! controller asks; [`uses`] says which objects a key has opened; [`follow`] keeps it true to the cluster, [`make`] makes keys. A key that is relabelled or deleted is gone at
 //! once; a key Secret that holds no key is logged, counted and passed over (sealed-secrets 10.3).
 
+pub(crate) mod candidates;
+pub(crate) mod follow;
+pub(crate) mod make;
 pub(crate) mod registry;
+pub(crate) mod renewal;
 pub(crate) mod secret;
+pub(crate) mod state;
 pub(crate) mod store;
+pub(crate) mod uses;

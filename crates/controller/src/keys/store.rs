@@ -1,127 +1,78 @@
 //! The keys that are loaded, by the name of their Secret, and which of them seals. Pure.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bulla_core::sealed::{Fingerprint, RingKey};
 use jiff::Timestamp;
-use kube::runtime::watcher::Event;
 
-use crate::object::{KeyLabel, SecretMetadata};
+use crate::config::keys::KeyOrder;
+use crate::keys::state::KeyState;
 
 /// A certificate that begins later than this from now is passed over: clocks differ a little, not by days.
 pub(crate) const MAX_CLOCK_SKEW: Duration = Duration::from_secs(300);
 
-/// A loaded key.
+/// A loaded key. It opens.
 pub(crate) struct StoredKey {
     /// For opening.
     pub(crate) ring: Arc<RingKey>,
-    /// For sealing; none if the certificate is malformed or the key must not seal any more.
+    /// For sealing; none if it is malformed or another key's.
     pub(crate) certificate: Option<Certificate>,
+    /// What the labels say.
+    pub(crate) state: KeyState,
+    /// When its Secret was created.
+    pub(crate) created: Timestamp,
 }
 
-/// The certificate of a key that seals.
+/// The certificate of a key.
 #[derive(Clone, Debug)]
 pub(crate) struct Certificate {
     pub(crate) fingerprint: Fingerprint,
     pub(crate) not_before: Timestamp,
+    pub(crate) not_after: Timestamp,
     pub(crate) pem: String,
 }
 
-/// What a change of a Secret's metadata asks for.
+impl StoredKey {
+    pub(crate) fn fingerprint(&self) -> &Fingerprint {
+        self.ring.key.fingerprint()
+    }
+
+    /// The state, as far as it can be lived up to: without a certificate no key seals.
+    pub(crate) fn effective_state(&self) -> KeyState {
+        match self.state {
+            KeyState::Active if self.certificate.is_none() => KeyState::DecryptOnly,
+            state => state,
+        }
+    }
+
+    fn for_sealing(&self) -> Option<&Certificate> {
+        self.certificate.as_ref().filter(|_| self.state.seals())
+    }
+}
+
+/// A key Secret that is labelled as not active. Its private key is not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Change {
-    /// Read it.
-    Load {
-        /// The Secret's name.
-        name: String,
-        /// Its resourceVersion, so that the same state is read once.
-        version: String,
-    },
-    /// It is no key any more.
-    Drop {
-        /// The Secret's name.
-        name: String,
-    },
-}
-
-/// Which Secrets of the namespace are keys, from watch events of their metadata.
-pub(crate) struct Candidates {
-    legacy_name: String,
-    versions: BTreeMap<String, String>,
-    seen: Option<HashSet<String>>,
-    listed: bool,
-}
-
-impl Candidates {
-    /// `legacy_name` is a key although it has no label.
-    pub(crate) fn new(legacy_name: &str) -> Self {
-        Self { legacy_name: legacy_name.to_owned(), versions: BTreeMap::new(), seen: None, listed: false }
-    }
-
-    /// What an event changes.
-    pub(crate) fn event(&mut self, event: Event<SecretMetadata>) -> Vec<Change> {
-        match event {
-            Event::Init => {
-                self.seen = Some(HashSet::new());
-                Vec::new()
-            }
-            Event::InitApply(secret) | Event::Apply(secret) => self.see(&secret).into_iter().collect(),
-            Event::Delete(secret) => {
-                let name = secret.key.map(|key| key.name.to_string()).unwrap_or_default();
-                self.forget(&name).into_iter().collect()
-            }
-            Event::InitDone => {
-                self.listed = true;
-                let seen = self.seen.take().unwrap_or_default();
-                let missing: Vec<String> = self.versions.keys().filter(|name| !seen.contains(*name)).cloned().collect();
-                missing.iter().filter_map(|name| self.forget(name)).collect()
-            }
-        }
-    }
-
-    fn see(&mut self, secret: &SecretMetadata) -> Option<Change> {
-        let name = secret.key.as_ref()?.name.to_string();
-        if let Some(seen) = &mut self.seen {
-            seen.insert(name.clone());
-        }
-        let is_key = match secret.key_label {
-            KeyLabel::Active | KeyLabel::OpensOnly => true,
-            KeyLabel::None => name == self.legacy_name,
-            KeyLabel::Inactive => false,
-        };
-        if !is_key {
-            return self.forget(&name);
-        }
-        let version = secret.secret.resource_version.to_string();
-        let known = self.versions.insert(name.clone(), version.clone());
-        (known.as_deref() != Some(&*version)).then_some(Change::Load { name, version })
-    }
-
-    fn forget(&mut self, name: &str) -> Option<Change> {
-        self.versions.remove(name).map(|_| Change::Drop { name: name.to_owned() })
-    }
-
-    /// Whether the list has been complete once. Before that nobody knows whether there are keys.
-    pub(crate) fn listed(&self) -> bool {
-        self.listed
-    }
-
-    /// Whether a Secret is still a key, in this version.
-    pub(crate) fn is_current(&self, name: &str, version: &str) -> bool {
-        self.versions.get(name).is_some_and(|known| known == version)
-    }
+pub(crate) struct ShelvedKey {
+    /// What its certificate says that it is.
+    pub(crate) fingerprint: Fingerprint,
+    /// The value of upstream's label.
+    pub(crate) label: String,
 }
 
 /// The loaded keys.
-#[derive(Default)]
 pub(crate) struct KeyStore {
+    order: KeyOrder,
     keys: BTreeMap<String, StoredKey>,
 }
 
 impl KeyStore {
+    pub(crate) fn new(order: KeyOrder) -> Self {
+        Self { order, keys: BTreeMap::new() }
+    }
+
     pub(crate) fn insert(&mut self, name: String, key: StoredKey) {
         self.keys.insert(name, key);
     }
@@ -131,27 +82,30 @@ impl KeyStore {
         self.keys.remove(name).is_some()
     }
 
+    /// All keys, by the names of their Secrets.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &StoredKey)> {
+        self.keys.iter()
+    }
+
     /// All keys that open.
     pub(crate) fn ring(&self) -> Vec<Arc<RingKey>> {
         self.keys.values().map(|key| Arc::clone(&key.ring)).collect()
     }
 
-    /// The certificate to seal with: the one that begins last, but not in the future. Of two that begin in the same second
-    /// the one whose Secret's name comes first, so that replicas agree without talking (#1364).
-    pub(crate) fn newest(&self, now: Timestamp) -> Option<&Certificate> {
+    /// The certificate to seal with, and what it is ordered by: the latest one, but none from the future. Of two that begin in
+    /// the same second the one whose Secret's name comes first, so that replicas agree without talking (#1364).
+    pub(crate) fn newest(&self, now: Timestamp) -> Option<(Timestamp, &Certificate)> {
         let latest = now.saturating_add(MAX_CLOCK_SKEW).unwrap_or(now);
         self.keys
             .iter()
-            .filter_map(|(name, key)| Some((name, key.certificate.as_ref()?)))
-            .filter(|(_, certificate)| certificate.not_before <= latest)
-            .max_by_key(|(name, certificate)| (certificate.not_before, Reverse(*name)))
-            .map(|(_, certificate)| certificate)
-    }
-
-    /// How many keys seal and open, and how many only open.
-    pub(crate) fn count(&self) -> (usize, usize) {
-        let sealing = self.keys.values().filter(|key| key.certificate.is_some()).count();
-        (sealing, self.keys.len() - sealing)
+            .filter_map(|(name, key)| Some((name, key.created, key.for_sealing()?)))
+            .filter(|(_, _, certificate)| certificate.not_before <= latest)
+            .map(|(name, created, certificate)| match self.order {
+                KeyOrder::CertNotBefore => (name, certificate.not_before, certificate),
+                KeyOrder::SecretCreationTimestamp => (name, created, certificate),
+            })
+            .max_by_key(|(name, time, certificate)| (*time, certificate.not_before, Reverse(*name)))
+            .map(|(_, time, certificate)| (time, certificate))
     }
 }
 
@@ -159,11 +113,11 @@ impl KeyStore {
 mod tests {
     use std::sync::LazyLock;
 
-    use bulla_core::sealed::{KEY_LABEL, KeySize, NewKey, SealingKey, generate_key};
-    use serde_json::{Value, json};
+    use bulla_core::sealed::{KeySize, NewKey, SealingKey, generate_key};
 
     use super::*;
 
+    /// One key pair for all: only what is said about it differs.
     static PEM: LazyLock<String> = LazyLock::new(|| {
         let request = NewKey {
             size: KeySize::Rsa2048,
@@ -174,30 +128,33 @@ mod tests {
         generate_key(&request).unwrap().private_key_pem.expose().to_owned()
     });
 
-    fn stored(not_before: Option<i64>) -> StoredKey {
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn stored(name: &str, not_before: Option<i64>, created: i64, state: KeyState) -> StoredKey {
         let key = SealingKey::from_pem(PEM.as_bytes()).unwrap();
         let fingerprint = key.fingerprint().clone();
         StoredKey {
             ring: Arc::new(RingKey { key, since: Timestamp::UNIX_EPOCH }),
             certificate: not_before.map(|second| Certificate {
                 fingerprint,
-                not_before: Timestamp::from_second(second).unwrap(),
-                pem: String::new(),
+                not_before: at(second),
+                not_after: at(second + 1000),
+                pem: name.to_owned(),
             }),
+            state,
+            created: at(created),
         }
     }
 
     /// The name of the Secret whose key seals at second 1000.
-    fn newest(keys: &[(&str, Option<i64>)]) -> Option<String> {
-        let mut store = KeyStore::default();
-        for (name, not_before) in keys {
-            let mut key = stored(*not_before);
-            if let Some(certificate) = &mut key.certificate {
-                certificate.pem = (*name).to_owned();
-            }
-            store.insert((*name).to_owned(), key);
+    fn newest(order: KeyOrder, keys: Vec<(&str, StoredKey)>) -> Option<String> {
+        let mut store = KeyStore::new(order);
+        for (name, key) in keys {
+            store.insert(name.to_owned(), key);
         }
-        store.newest(Timestamp::from_second(1000).unwrap()).map(|certificate| certificate.pem.clone())
+        store.newest(at(1000)).map(|(_, certificate)| certificate.pem.clone())
     }
 
     #[test]
@@ -213,52 +170,39 @@ mod tests {
             (&[("a", Some(future))], None),
             (&[("a", Some(future - 1)), ("b", Some(1))], Some("a")),
         ] {
-            assert_eq!(newest(keys).as_deref(), expected, "{keys:?}");
+            let made = keys.iter().map(|(name, begin)| (*name, stored(name, *begin, 0, KeyState::Active))).collect();
+            assert_eq!(newest(KeyOrder::CertNotBefore, made).as_deref(), expected, "{keys:?}");
         }
     }
 
-    fn secret(name: &str, version: u64, labels: Value) -> SecretMetadata {
-        serde_json::from_value(json!({"metadata": {
-            "namespace": "ns", "name": name, "resourceVersion": version.to_string(), "labels": labels}}))
-        .unwrap()
-    }
-
-    fn load(name: &str, version: &str) -> Change {
-        Change::Load { name: name.to_owned(), version: version.to_owned() }
-    }
-
-    fn drop(name: &str) -> Change {
-        Change::Drop { name: name.to_owned() }
+    #[test]
+    fn or_the_one_whose_secret_was_created_last_if_that_is_asked_for() {
+        let future = 1000 + 301;
+        for (keys, expected) in [
+            (&[("a", 9, 1), ("b", 1, 2)][..], "b"),
+            (&[("a", 1, 5), ("b", 2, 5)], "b"),
+            (&[("b", 1, 5), ("a", 1, 5)], "a"),
+            (&[("a", future, 5), ("b", 1, 1)], "b"),
+        ] {
+            let key = |(name, begin, created): &(&'static str, i64, i64)| {
+                (*name, stored(name, Some(*begin), *created, KeyState::Active))
+            };
+            let made = keys.iter().map(key).collect();
+            assert_eq!(newest(KeyOrder::SecretCreationTimestamp, made).as_deref(), Some(expected), "{keys:?}");
+        }
     }
 
     #[test]
-    fn keys_come_and_go_with_their_label() {
-        let mut candidates = Candidates::new("sealed-secrets-key");
-        let active = || json!({KEY_LABEL: "active"});
-        assert!(candidates.event(Event::Init).is_empty());
-        assert_eq!(candidates.event(Event::InitApply(secret("a", 1, active()))), [load("a", "1")]);
-        assert_eq!(
-            candidates.event(Event::InitApply(secret("sealed-secrets-key", 1, json!({})))),
-            [load("sealed-secrets-key", "1")]
-        );
-        assert!(candidates.event(Event::InitApply(secret("other", 1, json!({})))).is_empty());
-        assert!(!candidates.listed());
-        assert!(candidates.event(Event::InitDone).is_empty());
-        assert!(candidates.listed());
-
-        assert!(candidates.event(Event::Apply(secret("a", 1, active()))).is_empty(), "known already");
-        assert_eq!(candidates.event(Event::Apply(secret("a", 2, active()))), [load("a", "2")]);
-        assert!(candidates.is_current("a", "2") && !candidates.is_current("a", "1"));
-        assert_eq!(candidates.event(Event::Apply(secret("a", 3, json!({KEY_LABEL: "compromised"})))), [drop("a")]);
-        assert!(candidates.event(Event::Delete(secret("a", 4, active()))).is_empty());
-        assert_eq!(candidates.event(Event::Apply(secret("b", 5, active()))), [load("b", "5")]);
-        assert_eq!(
-            candidates.event(Event::Apply(secret("sealed-secrets-key", 6, json!({KEY_LABEL: "inactive"})))),
-            [drop("sealed-secrets-key")]
-        );
-        candidates.event(Event::Init);
-        assert_eq!(candidates.event(Event::InitDone), [drop("b")], "missing in a new list");
-        assert_eq!(candidates.event(Event::Apply(secret("b", 7, active()))), [load("b", "7")]);
-        assert_eq!(candidates.event(Event::Delete(secret("b", 8, active()))), [drop("b")]);
+    fn only_an_active_key_becomes_the_newest_and_every_one_opens() {
+        for state in KeyState::ALL {
+            let keys = vec![("a", stored("a", Some(1), 0, KeyState::Active)), ("b", stored("b", Some(2), 0, state))];
+            let expected = if state == KeyState::Active { "b" } else { "a" };
+            assert_eq!(newest(KeyOrder::CertNotBefore, keys).as_deref(), Some(expected), "{state:?}");
+            let mut store = KeyStore::new(KeyOrder::CertNotBefore);
+            store.insert("b".to_owned(), stored("b", None, 0, state));
+            assert_eq!(store.ring().len(), 1, "{state:?} opens");
+            let effective = store.iter().next().unwrap().1.effective_state();
+            assert!(!effective.seals(), "{state:?} without a certificate");
+        }
     }
 }

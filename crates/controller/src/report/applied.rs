@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::report::status::{APPLIED, SealedStatus};
 
 /// What was written, and from what.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Applied {
     /// The Secret's uid.
@@ -75,6 +75,17 @@ impl Applied {
     pub(crate) fn to_message(&self) -> String {
         // A struct of texts and numbers always serialises.
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The keys that opened the object, and how many of its `items` values each. A record of an earlier version does not say how
+    /// several keys share them: then each has opened one at least.
+    pub(crate) fn uses(&self, items: usize) -> impl Iterator<Item = (&str, u64)> {
+        let count = move |index: usize| match (self.keys.len(), &self.opened_by[..]) {
+            (1, _) => items,
+            (_, []) => 1,
+            (_, opened_by) => opened_by.iter().filter(|key| usize::from(**key) == index).count(),
+        };
+        self.keys.iter().enumerate().map(move |(index, key)| (&**key, u64::try_from(count(index)).unwrap_or(u64::MAX)))
     }
 
     /// A key that opened the object: the first guess the next time.

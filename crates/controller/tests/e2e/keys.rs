@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::support::{KEY_LABEL, KEYS, SEALED, World, base64, seal, seal_with, until, within};
 
-fn key(not_before: Timestamp) -> GeneratedKey {
+pub(crate) fn key(not_before: Timestamp) -> GeneratedKey {
     generate_key(&NewKey {
         size: KeySize::Rsa2048,
         not_before,
@@ -17,7 +17,7 @@ fn key(not_before: Timestamp) -> GeneratedKey {
     .unwrap()
 }
 
-fn key_secret(name: &str, key: &GeneratedKey) -> Value {
+pub(crate) fn key_secret(name: &str, key: &GeneratedKey) -> Value {
     json!({
         "metadata": {"name": name, "labels": {KEY_LABEL: "active"}},
         "type": "kubernetes.io/tls",
@@ -25,7 +25,7 @@ fn key_secret(name: &str, key: &GeneratedKey) -> Value {
     })
 }
 
-async fn labelled_keys(world: &World) -> Vec<Value> {
+pub(crate) async fn labelled_keys(world: &World) -> Vec<Value> {
     let list = world.get(&format!("{KEYS}?labelSelector={KEY_LABEL}%3Dactive")).await.unwrap();
     list["items"].as_array().unwrap().clone()
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bulla_controller::{CRD_YAML, Config, Controller, Handle, LeaderElection, Reach, Replicas};
+use bulla_controller::{CRD_YAML, Config, Controller, Handle, KeySettings, LeaderElection, Reach, Replicas};
 use bulla_core::go_base64;
 use bulla_core::sealed::{KeySize, Scope, SealingCertificate, seal_value};
 use bulla_devcluster::{DevCluster, Options};
@@ -115,6 +115,8 @@ impl World {
             workers: 4,
             // Replicas have tests of their own; elsewhere the Lease would only be noise.
             reach: alone(),
+            // Keys of tests are as old as they like.
+            keys: KeySettings { renew_period: None, ..KeySettings::default() },
             ..Config::default()
         }
     }

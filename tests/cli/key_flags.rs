@@ -1,0 +1,82 @@
+//! The controller's flags about sealing keys: a value that cannot be ends the start, with a message that names the flag.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test fails with what it got")]
+
+mod support;
+
+use support::{BULLA, Bench, Ran, run};
+
+/// Runs the binary under the name of the stock controller.
+fn controller(bench: &Bench, args: &[&str], environment: &[(&str, &str)]) -> Ran {
+    let link = bench.path("controller");
+    if !link.exists() {
+        std::os::unix::fs::symlink(BULLA, &link).unwrap();
+    }
+    let mut command = bench.command(link.to_str().unwrap());
+    command.args(args).envs(environment.iter().copied());
+    run(command, b"")
+}
+
+#[test]
+fn a_value_that_cannot_be_ends_the_start_and_names_the_flag() {
+    let bench = Bench::new();
+    for (flag, value, said) in [
+        ("--key-renew-period", "30d", "no unit for days"),
+        ("--key-renew-period", "-1h", "duration"),
+        ("--rotate-period", "soon", "duration"),
+        ("--key-cutoff-time", "2026-11-21T15:04:05Z", "Sat, 21 Nov 2026 15:04:05 +0000"),
+        ("--key-cutoff-time", "Sat, 21 Nov 2026 15:04:05 UTC", "Sat, 21 Nov 2026 15:04:05 +0000"),
+        ("--privatekey-annotations", "a", "name=value,name=value"),
+        ("--privatekey-labels", "a=b,=c", "a name that Kubernetes takes"),
+        ("--privatekey-labels", "a=b c", "a value that Kubernetes takes"),
+        ("--privatekey-labels", "bulla.dev/key-state=retired", "a new key is active"),
+    ] {
+        let flag_and_value = format!("{flag}={value}");
+        controller(&bench, &[&flag_and_value], &[]).fails(2, &[flag, said]);
+        bench.bulla(&["controller", &flag_and_value]).fails(3, &["(E0001)", flag, said]);
+        let variable = format!("SEALED_SECRETS_{}", flag[2..].to_uppercase().replace('-', "_"));
+        controller(&bench, &[], &[(&variable, value)]).fails(2, &[flag, said]);
+    }
+}
+
+#[test]
+fn good_values_get_as_far_as_the_cluster() {
+    let bench = Bench::new();
+    for args in [
+        &["--key-renew-period", "0"][..],
+        &["--rotate-period=720h"],
+        &["--key-cutoff-time", "Sat, 21 Nov 2026 15:04:05 +0000"],
+        &["--key-cutoff-time", ""],
+        &[
+            "--privatekey-annotations",
+            "",
+            "--privatekey-labels",
+            "team=sre,sealedsecrets.bitnami.com/sealed-secrets-key=off",
+        ],
+        &["--watch-for-secrets"],
+        &["--watch-for-secrets=false"],
+    ] {
+        controller(&bench, args, &[]).fails(2, &["(E0501)"]);
+    }
+    let ran = controller(&bench, &["--key-order-priority", "Alphabet"], &[("SEALED_SECRETS_ROTATE_PERIOD", "1h")]);
+    assert_eq!(ran.code, 2);
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(said.contains("--key-order-priority: no such order, CertNotBefore is used"), "{said}");
+    assert!(said.contains("--rotate-period is deprecated"), "{said}");
+}
+
+#[test]
+fn the_help_explains_the_flags_to_people() {
+    let help = Bench::new().bulla(&["controller", "--help"]).ok();
+    for flag in [
+        "--key-renew-period",
+        "--key-cutoff-time",
+        "--key-order-priority",
+        "--privatekey-annotations",
+        "--privatekey-labels",
+        "--watch-for-secrets",
+    ] {
+        assert!(help.contains(flag), "{flag} is not in:\n{help}");
+    }
+    assert!(!help.contains("--rotate-period"), "the old name is accepted, not advertised");
+}
