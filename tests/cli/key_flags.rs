@@ -66,6 +66,35 @@ fn good_values_get_as_far_as_the_cluster() {
 }
 
 #[test]
+fn a_backup_needs_a_folder_and_recipients_that_are_some() {
+    const RECIPIENT: &str = "age1haazd5mwjahez62mza89z4pdr70kk99m6q2f5npegh46lhxhyfusnp0zhp";
+    let bench = Bench::new();
+    controller(&bench, &["--key-backup-dir", "backups"], &[]).fails(2, &["--key-backup-recipient"]);
+    controller(&bench, &["--key-backup-recipient", RECIPIENT], &[]).fails(2, &["--key-backup-dir"]);
+    let with = |recipients: &[&str]| {
+        let flags = recipients.iter().flat_map(|recipient| ["--key-backup-recipient", recipient]);
+        let args: Vec<_> = ["--key-backup-dir", "backups"].into_iter().chain(flags).collect();
+        controller(&bench, &args, &[])
+    };
+    with(&["age1nobody"]).fails(2, &["(E0602)", "--key-backup-recipient", "not an age recipient"]);
+    let vector: serde_json::Value = serde_json::from_str(&support::vector("age/hybrid.json")).unwrap();
+    let (hybrid, identity) = (vector["recipient"].as_str().unwrap(), vector["identity"].as_str().unwrap());
+    with(&[RECIPIENT, hybrid]).fails(2, &["(E0602)", "cannot be mixed"]);
+    for pasted in [identity.to_owned(), identity.to_lowercase()] {
+        let stderr = with(&[&pasted]).fails(2, &["(E0602)", "age identity, which is secret"]);
+        assert!(!stderr.contains(&pasted[20..40]), "the secret half is repeated: {stderr}");
+    }
+    with(&[RECIPIENT]).fails(2, &["(E0501)"]);
+    with(&[hybrid]).fails(2, &["(E0501)"]);
+    let environment = [
+        ("SEALED_SECRETS_KEY_BACKUP_DIR", "backups"),
+        ("SEALED_SECRETS_KEY_BACKUP_RECIPIENT", &format!("{RECIPIENT},{RECIPIENT}")),
+    ];
+    controller(&bench, &[], &environment).fails(2, &["(E0501)"]);
+    assert!(!bench.path("backups").exists());
+}
+
+#[test]
 fn the_help_explains_the_flags_to_people() {
     let help = Bench::new().bulla(&["controller", "--help"]).ok();
     for flag in [
@@ -75,6 +104,8 @@ fn the_help_explains_the_flags_to_people() {
         "--privatekey-annotations",
         "--privatekey-labels",
         "--watch-for-secrets",
+        "--key-backup-recipient",
+        "--key-backup-dir",
     ] {
         assert!(help.contains(flag), "{flag} is not in:\n{help}");
     }

@@ -130,11 +130,12 @@ impl Handle {
         let _ = self.engine.readiness().wait_for(|ready| *ready).await;
     }
 
-    /// Makes a new sealing key now, stores it in the cluster and serves its certificate. Objects that were sealed with
-    /// older keys still open.
+    /// Makes a new sealing key now, stores it in the cluster and serves its certificate, once it is backed up if it must be.
+    /// Objects that were sealed with older keys still open.
     ///
     /// # Errors
-    /// [`Error::StoreKey`] when the API server refuses it; then the old key stays the newest.
+    /// [`Error::StoreKey`] when the API server refuses it; then the old key stays the newest. [`Error::NotLeading`] when another
+    /// replica makes the keys.
     pub async fn renew_key(&self) -> Result<Fingerprint, Error> {
         self.engine.keys.renew().await
     }
@@ -194,6 +195,10 @@ impl Handle {
         self.until_stopped({
             let engine = Arc::clone(engine);
             async move { engine.keys.keep_fresh().await }
+        });
+        self.until_stopped({
+            let engine = Arc::clone(engine);
+            async move { engine.keys.keep_backups().await }
         });
         self.until_stopped(engine::follow_keys(Arc::clone(engine)));
         self.until_stopped(uses::warn_of_bad_keys(Arc::clone(engine)));

@@ -47,7 +47,7 @@ mod varying;
 mod watch;
 mod write;
 
-pub use config::keys::{KeyOrder, KeySettings, parse_cutoff, parse_key_annotations, parse_key_labels};
+pub use config::keys::{KeyBackup, KeyOrder, KeySettings, parse_cutoff, parse_key_annotations, parse_key_labels};
 pub use config::{Config, HttpConfig, LeaderElection, Objects, Reach, Replicas, RequestLimit, parse_listen_address};
 pub use controller::{Addresses, Controller, Handle};
 pub use dialect::templates::render_templates;

@@ -4,13 +4,16 @@
 //! logged, and the default applies.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use bulla_controller::{KeyOrder, KeySettings, parse_cutoff, parse_key_annotations, parse_key_labels};
+use bulla_controller::{KeyBackup, KeyOrder, KeySettings, parse_cutoff, parse_key_annotations, parse_key_labels};
+use bulla_core::age::{Recipient, Recipients};
 use clap::{ArgAction, Args as ClapArgs};
 use jiff::Timestamp;
 
 use super::go_values;
+use crate::report::{Code, Report, Result};
 
 /// Flags about the life of sealing keys.
 #[derive(Debug, ClapArgs)]
@@ -42,6 +45,26 @@ pub(crate) struct KeyArgs {
     /// Follow key Secrets that come, change and go: always done, whatever is said here
     #[arg(long, value_name = "BOOL", value_parser = go_values::boolean, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set, env = "SEALED_SECRETS_WATCH_FOR_SECRETS", hide_env_values = true)]
     watch_for_secrets: Option<bool>,
+    /// Whom sealing keys are backed up to: age1… or, against quantum computers, age1pq1…; may be repeated
+    // Not parsed here: the command line's own errors repeat the value, and somebody may paste the secret half.
+    #[arg(
+        long,
+        value_name = "RECIPIENT",
+        requires = "key_backup_dir",
+        value_delimiter = ',',
+        env = "SEALED_SECRETS_KEY_BACKUP_RECIPIENT",
+        hide_env_values = true
+    )]
+    key_backup_recipient: Vec<String>,
+    /// Folder that outlives the cluster: each new sealing key is written there, encrypted, before it seals
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        requires = "key_backup_recipient",
+        env = "SEALED_SECRETS_KEY_BACKUP_DIR",
+        hide_env_values = true
+    )]
+    key_backup_dir: Option<PathBuf>,
 }
 
 /// What is to be said about these flags once there is a log.
@@ -60,7 +83,9 @@ struct Cutoff(Option<Timestamp>);
 struct Pairs(BTreeMap<String, String>);
 
 impl KeyArgs {
-    pub(super) fn resolve(self) -> (KeySettings, KeyNotes) {
+    /// # Errors
+    /// A report about recipients that are none.
+    pub(super) fn resolve(self) -> Result<(KeySettings, KeyNotes)> {
         let notes = KeyNotes {
             unknown_order: Some(&self.key_order_priority).filter(|name| KeyOrder::parse(name).is_none()).cloned(),
             rotate_period: self.rotate_period.is_some(),
@@ -75,8 +100,9 @@ impl KeyArgs {
             order: KeyOrder::parse(&self.key_order_priority).unwrap_or_default(),
             annotations: self.privatekey_annotations.0,
             labels: self.privatekey_labels.0,
+            backup: backup(&self.key_backup_recipient, self.key_backup_dir)?,
         };
-        (settings, notes)
+        Ok((settings, notes))
     }
 }
 
@@ -95,15 +121,26 @@ impl KeyNotes {
     }
 }
 
-fn cutoff(text: &str) -> Result<Cutoff, bulla_controller::Error> {
+/// Both or none, says the command line.
+fn backup(recipients: &[String], folder: Option<PathBuf>) -> Result<Option<KeyBackup>> {
+    let Some(folder) = folder else { return Ok(None) };
+    let recipients: std::result::Result<Vec<_>, _> = recipients.iter().map(|text| Recipient::parse(text)).collect();
+    let recipients = recipients.and_then(Recipients::new).map_err(|error| {
+        Report::new(Code::ControllerSettings, format!("--key-backup-recipient: {error}"))
+            .hint("make a pair with age-keygen, keep its file elsewhere, and give the controller the recipient alone")
+    })?;
+    Ok(Some(KeyBackup { folder, recipients }))
+}
+
+fn cutoff(text: &str) -> std::result::Result<Cutoff, bulla_controller::Error> {
     Some(text).filter(|text| !text.is_empty()).map(parse_cutoff).transpose().map(Cutoff)
 }
 
-fn annotations(text: &str) -> Result<Pairs, bulla_controller::Error> {
+fn annotations(text: &str) -> std::result::Result<Pairs, bulla_controller::Error> {
     parse_key_annotations(text).map(Pairs)
 }
 
-fn labels(text: &str) -> Result<Pairs, bulla_controller::Error> {
+fn labels(text: &str) -> std::result::Result<Pairs, bulla_controller::Error> {
     parse_key_labels(text).map(Pairs)
 }
 
@@ -121,7 +158,11 @@ mod tests {
 
     fn resolve(words: &[&str]) -> (KeySettings, KeyNotes) {
         let words = std::iter::once("controller").chain(words.iter().copied());
-        Flags::try_parse_from(words).unwrap_or_else(|error| panic!("{error}")).keys.resolve()
+        Flags::try_parse_from(words)
+            .unwrap_or_else(|error| panic!("{error}"))
+            .keys
+            .resolve()
+            .unwrap_or_else(|report| panic!("{report:?}"))
     }
 
     #[test]

@@ -142,7 +142,7 @@ impl ControllerArgs {
         let without_effect = self.reach.without_effect().collect();
         let address = |text: &str| parse_listen_address(text).map_err(|error| controller::report(&error));
         let defaults = Config::default();
-        let (keys, key_notes) = self.keys.resolve();
+        let (keys, key_notes) = self.keys.resolve()?;
         let config = Config {
             namespace: self.namespace.unwrap_or_else(controller::own_namespace),
             key_prefix: self.key_prefix,

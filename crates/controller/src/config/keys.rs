@@ -2,8 +2,10 @@
 //! their Secrets carry (sealed-secrets 10.1, 10.3). Texts of flags become values here, once.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use bulla_core::age::Recipients;
 use bulla_core::sealed::KEY_LABEL;
 use jiff::Timestamp;
 use jiff::fmt::strtime;
@@ -24,6 +26,17 @@ pub struct KeySettings {
     pub annotations: BTreeMap<String, String>,
     /// Further labels of new key Secrets. The label that marks them as keys is always set beside these.
     pub labels: BTreeMap<String, String>,
+    /// Where each key is backed up before it seals.
+    pub backup: Option<KeyBackup>,
+}
+
+/// Where sealing keys are backed up, and to whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyBackup {
+    /// A folder that outlives the cluster.
+    pub folder: PathBuf,
+    /// Who can open the files.
+    pub recipients: Recipients,
 }
 
 impl Default for KeySettings {
@@ -34,6 +47,7 @@ impl Default for KeySettings {
             order: KeyOrder::default(),
             annotations: BTreeMap::new(),
             labels: BTreeMap::new(),
+            backup: None,
         }
     }
 }

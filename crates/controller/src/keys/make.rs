@@ -134,7 +134,7 @@ impl KeyRegistry {
     }
 
     async fn make_named(&self, naming: Naming) -> Result<Fingerprint, NotMade> {
-        let newest = self.newest().map(|certificate| certificate.not_before);
+        let newest = self.newest_begins();
         let request = NewKey {
             size: self.config.key_size,
             not_before: begin_after(newest, Timestamp::now()),

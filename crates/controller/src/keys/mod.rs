@@ -2,9 +2,10 @@
 //!
 //! Pure: [`state`] what a key's labels allow, [`store`] the loaded keys and the choice of the newest, [`candidates`] which Secrets
 //! are keys, [`renewal`] when a new one is due. [`secret`] reads and writes key Secrets. [`registry`] is what the rest of the
-//! controller asks; [`uses`] says which objects a key has opened; [`follow`] keeps it true to the cluster, [`make`] makes keys. A key that is relabelled or deleted is gone at
+//! controller asks; [`uses`] says which objects a key has opened; [`follow`] keeps it true to the cluster, [`make`] makes keys, [`backup`] writes them to safety. A key that is relabelled or deleted is gone at
 //! once; a key Secret that holds no key is logged, counted and passed over (sealed-secrets 10.3).
 
+pub(crate) mod backup;
 pub(crate) mod candidates;
 pub(crate) mod follow;
 pub(crate) mod make;

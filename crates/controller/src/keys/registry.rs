@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::Config;
+use crate::keys::backup::BackupCounts;
 use crate::keys::state::KeyState;
 use crate::keys::store::{Certificate, KeyStore, ShelvedKey, StoredKey};
 use crate::keys::uses::Use;
@@ -34,6 +35,7 @@ struct State {
     shelved: BTreeMap<String, ShelvedKey>,
     /// Names of Secrets that are labelled as keys and hold none.
     malformed: BTreeSet<String>,
+    backups: BackupCounts,
     ring: Arc<KeyRing>,
     epoch: u64,
     /// The key that seals, as last said.
@@ -48,9 +50,10 @@ impl KeyRegistry {
         leading: watch::Receiver<bool>,
     ) -> Self {
         let state = State {
-            store: KeyStore::new(config.keys.order),
+            store: KeyStore::new(config.keys.order, config.keys.backup.is_some()),
             shelved: BTreeMap::new(),
             malformed: BTreeSet::new(),
+            backups: BackupCounts::default(),
             ring: Arc::new(KeyRing::new([])),
             epoch: 0,
             seals: None,
@@ -70,9 +73,14 @@ impl KeyRegistry {
         self.epoch.subscribe()
     }
 
-    /// The certificate to seal with.
+    /// The certificate to seal with: the newest one whose key is backed up, if it must be.
     pub(crate) fn newest(&self) -> Option<Certificate> {
-        self.lock().store.newest(Timestamp::now()).map(|(_, certificate)| certificate.clone())
+        self.lock().store.published(Timestamp::now()).cloned()
+    }
+
+    /// When the newest certificate begins, published or not.
+    pub(super) fn newest_begins(&self) -> Option<Timestamp> {
+        self.lock().store.newest(Timestamp::now()).map(|(_, certificate)| certificate.not_before)
     }
 
     /// What the newest key is ordered by.
@@ -125,7 +133,27 @@ impl KeyRegistry {
         // Two Secrets may hold the same key, and two series must not have the same labels.
         let keys: BTreeMap<_, _> =
             state.store.iter().map(|(_, key)| ((key.fingerprint(), key.effective_state()), report(key))).collect();
-        KeysReport { keys: keys.into_values().collect(), last_renewal }
+        let backup = state.store.without_backup().map(|pending| (pending, state.backups));
+        KeysReport { keys: keys.into_values().collect(), last_renewal, backup }
+    }
+
+    /// The name of a Secret of each loaded key.
+    pub(super) fn all_keys(&self) -> BTreeMap<String, Fingerprint> {
+        self.lock().store.iter().map(|(name, key)| (name.clone(), key.fingerprint().clone())).collect()
+    }
+
+    /// The key's backup has been read back.
+    pub(super) fn backed_up(&self, fingerprint: &Fingerprint) {
+        let mut state = self.lock();
+        state.backups.last_success = Some(Timestamp::now());
+        if state.store.set_backed_up(fingerprint) {
+            note_seals(&mut state);
+        }
+    }
+
+    /// A backup could not be written or not be read back.
+    pub(super) fn backup_failed(&self) {
+        self.lock().backups.failures += 1;
     }
 
     /// What each loaded key is still used for.
@@ -180,11 +208,7 @@ impl KeyRegistry {
     }
 
     fn publish(&self, mut state: MutexGuard<'_, State>) {
-        let newest = state.store.newest(Timestamp::now()).map(|(_, certificate)| certificate.fingerprint.clone());
-        if newest != state.seals {
-            tracing::info!(fingerprint = newest.as_ref().map_or("none", Fingerprint::as_str), "sealing key changed");
-            state.seals = newest;
-        }
+        note_seals(&mut state);
         state.ring = Arc::new(state.ring.replaced(state.store.ring()));
         state.epoch += 1;
         let epoch = state.epoch;
@@ -195,5 +219,14 @@ impl KeyRegistry {
     // Every change under the lock is one statement, so a panic elsewhere leaves nothing half done.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says which key seals, if it is another one than before.
+fn note_seals(state: &mut State) {
+    let seals = state.store.published(Timestamp::now()).map(|certificate| certificate.fingerprint.clone());
+    if seals != state.seals {
+        tracing::info!(fingerprint = seals.as_ref().map_or("none", Fingerprint::as_str), "sealing key changed");
+        state.seals = seals;
     }
 }

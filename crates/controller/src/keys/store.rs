@@ -1,7 +1,7 @@
 //! The keys that are loaded, by the name of their Secret, and which of them seals. Pure.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,11 +66,25 @@ pub(crate) struct ShelvedKey {
 pub(crate) struct KeyStore {
     order: KeyOrder,
     keys: BTreeMap<String, StoredKey>,
+    /// Keys whose backup has been read back; none if keys are not backed up.
+    backed_up: Option<HashSet<Fingerprint>>,
 }
 
 impl KeyStore {
-    pub(crate) fn new(order: KeyOrder) -> Self {
-        Self { order, keys: BTreeMap::new() }
+    /// With `backed_up`, no certificate is published before [`KeyStore::set_backed_up`] has been told of its key.
+    pub(crate) fn new(order: KeyOrder, backed_up: bool) -> Self {
+        Self { order, keys: BTreeMap::new(), backed_up: backed_up.then(HashSet::new) }
+    }
+
+    /// Whether that is news.
+    pub(crate) fn set_backed_up(&mut self, fingerprint: &Fingerprint) -> bool {
+        self.backed_up.as_mut().is_some_and(|backed_up| backed_up.insert(fingerprint.clone()))
+    }
+
+    /// How many keys are not backed up, if they should be.
+    pub(crate) fn without_backup(&self) -> Option<usize> {
+        let backed_up = self.backed_up.as_ref()?;
+        Some(self.keys.values().filter(|key| !backed_up.contains(key.fingerprint())).count())
     }
 
     pub(crate) fn insert(&mut self, name: String, key: StoredKey) {
@@ -92,14 +106,26 @@ impl KeyStore {
         self.keys.values().map(|key| Arc::clone(&key.ring)).collect()
     }
 
-    /// The certificate to seal with, and what it is ordered by: the latest one, but none from the future. Of two that begin in
+    /// The certificate to publish: the newest one whose key is backed up, if it must be.
+    pub(crate) fn published(&self, now: Timestamp) -> Option<&Certificate> {
+        let safe = |certificate: &Certificate| {
+            self.backed_up.as_ref().is_none_or(|backed_up| backed_up.contains(&certificate.fingerprint))
+        };
+        self.latest(now, safe).map(|(_, certificate)| certificate)
+    }
+
+    /// The newest certificate, and what it is ordered by, published or not: the latest one, but none from the future. Of two that begin in
     /// the same second the one whose Secret's name comes first, so that replicas agree without talking (#1364).
     pub(crate) fn newest(&self, now: Timestamp) -> Option<(Timestamp, &Certificate)> {
+        self.latest(now, |_| true)
+    }
+
+    fn latest(&self, now: Timestamp, counts: impl Fn(&Certificate) -> bool) -> Option<(Timestamp, &Certificate)> {
         let latest = now.saturating_add(MAX_CLOCK_SKEW).unwrap_or(now);
         self.keys
             .iter()
             .filter_map(|(name, key)| Some((name, key.created, key.for_sealing()?)))
-            .filter(|(_, _, certificate)| certificate.not_before <= latest)
+            .filter(|(_, _, certificate)| certificate.not_before <= latest && counts(certificate))
             .map(|(name, created, certificate)| match self.order {
                 KeyOrder::CertNotBefore => (name, certificate.not_before, certificate),
                 KeyOrder::SecretCreationTimestamp => (name, created, certificate),
@@ -150,7 +176,7 @@ mod tests {
 
     /// The name of the Secret whose key seals at second 1000.
     fn newest(order: KeyOrder, keys: Vec<(&str, StoredKey)>) -> Option<String> {
-        let mut store = KeyStore::new(order);
+        let mut store = KeyStore::new(order, false);
         for (name, key) in keys {
             store.insert(name.to_owned(), key);
         }
@@ -198,11 +224,25 @@ mod tests {
             let keys = vec![("a", stored("a", Some(1), 0, KeyState::Active)), ("b", stored("b", Some(2), 0, state))];
             let expected = if state == KeyState::Active { "b" } else { "a" };
             assert_eq!(newest(KeyOrder::CertNotBefore, keys).as_deref(), Some(expected), "{state:?}");
-            let mut store = KeyStore::new(KeyOrder::CertNotBefore);
+            let mut store = KeyStore::new(KeyOrder::CertNotBefore, false);
             store.insert("b".to_owned(), stored("b", None, 0, state));
             assert_eq!(store.ring().len(), 1, "{state:?} opens");
             let effective = store.iter().next().unwrap().1.effective_state();
             assert!(!effective.seals(), "{state:?} without a certificate");
         }
+    }
+
+    #[test]
+    fn a_certificate_is_published_once_its_key_is_backed_up() {
+        let mut store = KeyStore::new(KeyOrder::CertNotBefore, true);
+        let published = |store: &KeyStore| store.published(at(1000)).map(|certificate| certificate.pem.clone());
+        store.insert("a".to_owned(), stored("a", Some(1), 0, KeyState::Active));
+        assert_eq!((published(&store), store.without_backup()), (None, Some(1)));
+        assert!(store.newest(at(1000)).is_some(), "there is a key: no further one is made");
+        let fingerprint = store.iter().next().unwrap().1.fingerprint().clone();
+        assert!(store.set_backed_up(&fingerprint) && !store.set_backed_up(&fingerprint));
+        assert_eq!((published(&store).as_deref(), store.without_backup()), (Some("a"), Some(0)));
+        let unasked = KeyStore::new(KeyOrder::CertNotBefore, false);
+        assert_eq!(unasked.without_backup(), None);
     }
 }

@@ -117,9 +117,11 @@ mod tests {
     const A: &str = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";
     const B: &str = "SHA256:57DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";
 
-    fn record(keys: &[(&str, u32)]) -> Applied {
-        let items = if keys.len() > 1 { keys.iter().map(|(_, items)| *items).collect() } else { Vec::new() };
-        Applied { keys: keys.iter().map(|(key, _)| (*key).into()).collect(), items, ..Applied::default() }
+    /// A record of keys, and of how many values each of them opened if there are several.
+    fn record(keys: &[(&str, usize)]) -> Applied {
+        let opened_by = (0..).zip(keys).flat_map(|(place, (_, items))| vec![place; *items]);
+        let opened_by = if keys.len() > 1 { opened_by.collect() } else { Vec::new() };
+        Applied { keys: keys.iter().map(|(key, _)| (*key).into()).collect(), opened_by, ..Applied::default() }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
+use crate::keys::backup::BackupCounts;
 use crate::keys::uses::Use;
 use crate::metrics::PREFIX;
 
@@ -24,6 +25,8 @@ pub(crate) struct KeysReport {
     pub(crate) keys: Vec<KeyReport>,
     /// What the newest key is ordered by.
     pub(crate) last_renewal: Option<Timestamp>,
+    /// Keys that are not backed up, and what became of backups; none if keys are not backed up.
+    pub(crate) backup: Option<(usize, BackupCounts)>,
 }
 
 /// Appends it in OpenMetrics.
@@ -45,12 +48,21 @@ pub(super) fn write(text: &mut String, report: &KeysReport) {
     family("key_not_after_timestamp_seconds", "When the key's certificate ends; the key opens beyond that", &|key| {
         seconds(key.validity?.1)
     });
+    let mut one = |name: &str, help: &str, kind: &str, suffix: &str, value: u64| {
+        let _ = write!(text, "# HELP {PREFIX}_{name} {help}.\n# TYPE {PREFIX}_{name} {kind}\n");
+        let _ = writeln!(text, "{PREFIX}_{name}{suffix} {value}");
+    };
     if let Some(last) = report.last_renewal.and_then(seconds) {
-        let name = "key_last_renewal_timestamp_seconds";
-        let _ = writeln!(
-            text,
-            "# HELP {PREFIX}_{name} When the newest key was made.\n# TYPE {PREFIX}_{name} gauge\n{PREFIX}_{name} {last}"
-        );
+        one("key_last_renewal_timestamp_seconds", "When the newest key was made", "gauge", "", last);
+    }
+    if let Some((pending, counts)) = report.backup {
+        let pending = u64::try_from(pending).unwrap_or(u64::MAX);
+        one("key_backup_pending", "Keys that are not backed up yet", "gauge", "", pending);
+        one("key_backup_failures", "Backups that failed", "counter", "_total", counts.failures);
+        if let Some(last) = counts.last_success.and_then(seconds) {
+            let help = "When a backup was last written and read back, or found";
+            one("key_backup_last_success_timestamp_seconds", help, "gauge", "", last);
+        }
     }
 }
 
@@ -70,6 +82,7 @@ mod tests {
         let report = KeysReport {
             keys: vec![key("SHA256:a", "active", Some((at(100), at(900)))), key("SHA256:b", "retired", None)],
             last_renewal: Some(at(100)),
+            backup: Some((1, BackupCounts { failures: 3, last_success: Some(at(200)) })),
         };
         let mut text = String::new();
         write(&mut text, &report);
@@ -80,9 +93,18 @@ mod tests {
             "sealed_secrets_controller_key_not_before_timestamp_seconds{fingerprint=\"SHA256:a\",state=\"active\"} 100",
             "sealed_secrets_controller_key_not_after_timestamp_seconds{fingerprint=\"SHA256:a\",state=\"active\"} 900",
             "sealed_secrets_controller_key_last_renewal_timestamp_seconds 100",
+            "sealed_secrets_controller_key_backup_pending 1",
+            "# TYPE sealed_secrets_controller_key_backup_failures counter",
+            "sealed_secrets_controller_key_backup_failures_total 3",
+            "sealed_secrets_controller_key_backup_last_success_timestamp_seconds 200",
         ] {
             assert!(text.lines().any(|found| found == line), "missing: {line}\n{text}");
         }
+        assert!(!{
+            let mut text = String::new();
+            write(&mut text, &KeysReport { backup: None, ..report });
+            text.contains("backup")
+        });
         assert_eq!(text.matches("not_before_timestamp_seconds{").count(), 1, "no certificate, no time");
     }
 }

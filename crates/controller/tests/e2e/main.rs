@@ -9,6 +9,7 @@ mod drift;
 mod faults;
 mod hostile_http;
 mod http;
+mod key_backup;
 mod key_states;
 mod keys;
 mod lifecycle;

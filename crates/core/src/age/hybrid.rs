@@ -59,11 +59,8 @@ impl age::Recipient for Recipient {
         let (encapsulated, mut context) =
             hpke::setup_sender::<ChaCha20Poly1305, HkdfSha256, XWing>(&OpModeS::Base, &self.0, INFO).map_err(failed)?;
         let body = context.seal(file_key.expose_secret(), &[]).map_err(failed)?;
-        let stanza = Stanza {
-            tag: STANZA.to_owned(),
-            args: vec![STANDARD_NO_PAD.encode(encapsulated.to_bytes())],
-            body,
-        };
+        let stanza =
+            Stanza { tag: STANZA.to_owned(), args: vec![STANDARD_NO_PAD.encode(encapsulated.to_bytes())], body };
         Ok((vec![stanza], HashSet::from([LABEL.to_owned()])))
     }
 }

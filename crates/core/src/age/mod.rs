@@ -94,10 +94,7 @@ mod tests {
         let classical = recipient(&age::x25519::Identity::generate());
         let hybrid = hybrid::tests::pair().1;
         assert!(matches!(Recipients::new(Vec::new()), Err(Error::AgeNoRecipient)));
-        assert!(matches!(
-            Recipients::new(vec![classical.clone(), hybrid.clone()]),
-            Err(Error::AgeMixedRecipients)
-        ));
+        assert!(matches!(Recipients::new(vec![classical.clone(), hybrid.clone()]), Err(Error::AgeMixedRecipients)));
         assert!(Recipients::new(vec![hybrid.clone(), hybrid]).is_ok());
         assert_eq!(Recipients::new(vec![classical.clone()]).unwrap().iter().collect::<Vec<_>>(), [&classical]);
     }

@@ -96,7 +96,7 @@ mod tests {
         }
         let good = age::x25519::Identity::generate().to_public().to_string();
         let damaged = format!("{}q{}", &good[..10], &good[11..]);
-        for bad in ["", "age1", "age1pq1", "age1pq1qqqq", "ssh-ed25519 AAAA", "äge1", &damaged, &good.to_uppercase()] {
+        for bad in ["", "age1", "age1pq1", "age1pq1qqqq", "ssh-ed25519 AAAA", "äge1", &damaged] {
             if bad != good {
                 assert!(matches!(Recipient::parse(bad), Err(Error::AgeRecipient)), "{bad}");
             }
