@@ -104,7 +104,9 @@ pub(crate) struct Controller {
 
 impl Controller {
     pub(crate) fn start(folder: &Path, number: u32, kubeconfig: &Path) -> Self {
-        let arguments = ["controller", "--kubeconfig", text(kubeconfig), "--namespace", "kube-system"];
+        // Killed, it would leave a Lease behind that the next one has to wait for.
+        let arguments =
+            ["controller", "--kubeconfig", text(kubeconfig), "--namespace", "kube-system", "--leader-election=false"];
         let ports = ["--listen-addr", "127.0.0.1:0", "--listen-metrics-addr", "127.0.0.1:0"];
         let mut process = Process::start(folder, "controller", number, &[&arguments[..], &ports].concat());
         let mut address_after = |what: &str| process.wait_for(what, |process| address_after(&process.output(), what));

@@ -73,6 +73,8 @@ impl Launch {
             .args(["--listen-addr", "127.0.0.1:0", "--listen-metrics-addr", "127.0.0.1:0", "--key-size", "2048"])
             .args(&self.flags)
             .env("POD_NAMESPACE", &self.namespace)
+            // One Pod: a controller that is started again after a kill holds its Lease still.
+            .env("POD_NAME", "controller-0")
             .env_remove("KUBECONFIG")
             .env("NO_COLOR", "1")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
