@@ -13,7 +13,7 @@ use crate::object::{Key, Object, Stored, map_mut, metadata, metadata_mut, metada
 use crate::request::Target;
 use crate::resource::{Resource, Strategy};
 use crate::schema::Schema;
-use crate::status::{Answer, Failure, FieldError};
+use crate::status::{About, Answer, Failure, FieldError};
 use crate::store::State;
 use crate::validate;
 use crate::write::Write;
@@ -52,7 +52,7 @@ fn make(state: &mut State, target: &Target, mut object: Object, write: &Write) -
         metadata_mut(&mut object).insert("name".into(), Value::String(generated));
     }
     if !metadata_text(&object, "resourceVersion").is_empty() {
-        return Err(Failure::new(500, "InternalError", "resourceVersion should not be set on objects to be created"));
+        return Err(Failure::new(500, "", "resourceVersion should not be set on objects to be created"));
     }
     let name = metadata_text(&object, "name").to_owned();
     if resource.namespaced {
@@ -201,20 +201,31 @@ fn replace(
     let resource = &*target.resource;
     let name = metadata_text(&object, "name");
     if name.is_empty() && !write.patch {
-        return Err(Failure::bad_request("name must be provided"));
+        return Err(Failure::bad_request(format!(
+            "the name of the object ({} based on URL) was undeterminable: name must be provided",
+            target.name
+        )));
     }
     if name != target.name {
         return Err(misnamed(name, target));
     }
     let uid = metadata_text(&object, "uid");
     if !uid.is_empty() && uid != &*old.uid {
-        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", old.uid);
+        let group = if resource.group.is_empty() { String::new() } else { format!("{}/", resource.group) };
+        let namespace = if resource.namespaced { format!("{}/", target.namespace) } else { String::new() };
+        let why = format!(
+            "StorageError: invalid object, Code: 4, Key: /registry/{group}{}/{namespace}{}, ResourceVersion: 0, \
+             AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, UID in object meta: {}",
+            resource.plural, target.name, old.uid
+        );
         return Err(Failure::conflict(target.about(), &why));
     }
     match metadata_text(&object, "resourceVersion") {
         "" if matches!(resource.strategy, Strategy::Custom | Strategy::Definition) => {
-            let wrong = FieldError::invalid_plain("metadata.resourceVersion", "0x0: must be specified for an update");
-            return Err(Failure::invalid(target.about(), vec![wrong]));
+            let wrong = FieldError::invalid_plain("metadata.resourceVersion", "0: must be specified for an update");
+            // The real one names the resource here, not the kind.
+            let about = About { kind: &resource.plural, ..target.about() };
+            return Err(Failure::invalid(about, vec![wrong]));
         }
         "" => (),
         version if version != old.version.to_string() => return Err(Failure::modified(target.about())),
@@ -247,7 +258,8 @@ fn replace(
 
 pub(crate) fn delete(state: &mut State, target: &Target, options: &DeleteOptions) -> Answer<Deleted> {
     let old = get(state, target)?;
-    let about = target.about();
+    // Preconditions are told of the kind, not of the resource.
+    let about = About { plural: &target.resource.kind, ..target.about() };
     if let Some(uid) = options.uid.as_deref().filter(|uid| **uid != *old.uid) {
         let why = format!(
             "the UID in the precondition ({uid}) does not match the UID in record ({}). \
@@ -267,13 +279,13 @@ pub(crate) fn delete(state: &mut State, target: &Target, options: &DeleteOptions
     if target.resource.strategy == Strategy::Namespace
         && matches!(target.name.as_str(), "default" | "kube-system" | "kube-public")
     {
-        return Err(Failure::forbidden(about, "this namespace may not be deleted"));
+        return Err(Failure::forbidden(target.about(), "this namespace may not be deleted"));
     }
     if options.dry_run {
         return Ok(Deleted::Gone(old));
     }
     let propagation = if options.orphan { Propagation::Orphan } else { Propagation::Cascade };
-    state.delete(&target.id(), &target.key(), propagation)?.ok_or_else(|| Failure::not_found(about))
+    state.delete(&target.id(), &target.key(), propagation)?.ok_or_else(|| Failure::not_found(target.about()))
 }
 
 /// Stores a checked object, and lets follow what follows from it.
@@ -353,6 +365,13 @@ fn normalise(target: &Target, object: &mut Object, write: &mut Write) -> Answer<
         Strategy::Secret => validate::secret::normalise_secret(object, &mut write.unknown)?,
         Strategy::ConfigMap => validate::secret::normalise_config_map(object, &mut write.unknown)?,
         Strategy::Lease => validate::lease::normalise(object, &mut write.unknown)?,
+        Strategy::Event => {
+            // As Go writes them: always there.
+            for field in ["reportingComponent", "reportingInstance"] {
+                object.entry(field).or_insert_with(|| json!(""));
+            }
+            object.entry("eventTime").or_insert(Value::Null);
+        }
         _ => {
             if let Some(schema) = schema(target).filter(|_| !write.unchecked) {
                 schema.prune_object(object, &mut write.unknown);
@@ -436,10 +455,18 @@ fn writable_namespace(state: &State, target: &Target, name: &str) -> Answer<()> 
             let about = crate::status::About { group: "", plural: "namespaces", kind: "Namespace", name: namespace };
             Err(Failure::not_found(about))
         }
-        Some(found) if found.deleting => Err(Failure::forbidden(
-            target.resource.about(name),
-            &format!("unable to create new content in namespace {namespace} because it is being terminated"),
-        )),
+        Some(found) if found.deleting => {
+            let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
+            let mut failure = Failure::forbidden(target.resource.about(name), &why);
+            if let Some(details) = &mut failure.details {
+                details["causes"] = json!([{
+                    "reason": "NamespaceTerminating",
+                    "message": format!("namespace {namespace} is being terminated"),
+                    "field": "metadata.namespace",
+                }]);
+            }
+            Err(failure)
+        }
         Some(_) => Ok(()),
     }
 }
@@ -502,7 +529,9 @@ fn no_new_finalizers(target: &Target, before: &Object, object: &Object) -> Answe
         "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{:?}}}",
         added.join(", ")
     );
-    Err(Failure::invalid(target.about(), vec![FieldError::forbidden("metadata.finalizers", &why)]))
+    // Twice, as the real one: two of its checks find it.
+    let wrong = || FieldError::forbidden("metadata.finalizers", &why);
+    Err(Failure::invalid(target.about(), vec![wrong(), wrong()]))
 }
 
 fn depth(object: &Object) -> usize {

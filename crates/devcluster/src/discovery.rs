@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::resource::Resource;
@@ -199,15 +202,20 @@ fn group_entry(group: &str, versions: &[String]) -> Value {
 pub(crate) fn resources(state: &State, group: &str, version: &str) -> Answer<Value> {
     let mut entries = Vec::new();
     for resource in in_version(state, group, version) {
-        entries.push(json!({
+        let mut entry = json!({
             "name": resource.plural,
             "singularName": resource.singular,
             "namespaced": resource.namespaced,
             "kind": resource.kind,
             "verbs": resource.verbs(),
-            "shortNames": resource.short_names,
-            "categories": resource.categories,
-        }));
+            "storageVersionHash": storage_hash(resource),
+        });
+        for (field, names) in [("shortNames", &resource.short_names), ("categories", &resource.categories)] {
+            if !names.is_empty() {
+                entry[field] = json!(names);
+            }
+        }
+        entries.push(entry);
         if resource.served_version(version).is_some_and(|version| version.status) {
             entries.push(json!({
                 "name": format!("{}/status", resource.plural),
@@ -232,6 +240,13 @@ pub(crate) fn resources(state: &State, group: &str, version: &str) -> Answer<Val
     }
     let name = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
     Ok(json!({ "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": name, "resources": entries }))
+}
+
+/// Says in which version objects are stored, without saying which.
+fn storage_hash(resource: &Resource) -> String {
+    let version = resource.versions.iter().find(|version| version.storage).map_or("", |version| &version.name);
+    let text = format!("{}/{version}/{}", resource.group, resource.kind);
+    STANDARD.encode(&digest(&SHA256, text.as_bytes()).as_ref()[..8])
 }
 
 fn in_version<'a>(

@@ -137,7 +137,9 @@ impl State {
         let mut marked = object.thaw();
         let metadata = metadata_mut(&mut marked);
         metadata.insert("deletionTimestamp".into(), Value::String(clock::now()));
-        metadata.insert("deletionGracePeriodSeconds".into(), json!(0));
+        if id != "namespaces" {
+            metadata.insert("deletionGracePeriodSeconds".into(), json!(0));
+        }
         if let Some(generation) = metadata.get("generation").and_then(Value::as_u64) {
             metadata.insert("generation".into(), json!(generation + 1));
         }

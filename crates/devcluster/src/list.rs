@@ -190,7 +190,11 @@ impl Page {
             }
             _ => (target.resource.list_kind.as_str(), target.api_version(), View::headless()),
         };
-        let metadata = self.metadata();
+        let mut metadata = self.metadata();
+        if target.resource.strategy == Strategy::Custom && metadata.get("continue").is_none() {
+            // Lists of custom kinds always have it.
+            metadata["continue"] = json!("");
+        }
         let mut head = Vec::with_capacity(256);
         head.extend_from_slice(View::full(&api_version, kind).head().as_bytes());
         head.extend_from_slice(b"\"metadata\":");

@@ -41,7 +41,10 @@ impl Query {
     pub(crate) fn number(&self, name: &str) -> Answer<Option<u64>> {
         match self.text(name) {
             "" => Ok(None),
-            text => text.parse().map(Some).map_err(|_| Failure::bad_request(format!("{name} must be a whole number"))),
+            text => text
+                .parse()
+                .map(Some)
+                .map_err(|_| Failure::bad_request(format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))),
         }
     }
 

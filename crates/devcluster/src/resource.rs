@@ -99,6 +99,7 @@ impl Resource {
     pub(crate) fn verbs(&self) -> &'static [&'static str] {
         match self.strategy {
             // The real API server has no deletecollection on these two.
+            Strategy::Custom => &["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"],
             Strategy::Namespace | Strategy::Service => &["create", "delete", "get", "list", "patch", "update", "watch"],
             _ => &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"],
         }

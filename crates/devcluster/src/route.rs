@@ -1,6 +1,7 @@
 //! From a path to what is there: a document (discovery, version, health), or the target of a resource request.
 
 use crate::request::Target;
+use crate::resource::{Resource, Strategy};
 use crate::review::Review;
 use crate::status::{Answer, Failure};
 use crate::store::State;
@@ -64,6 +65,9 @@ fn target(state: &State, group: &str, version: &str, rest: &[&str]) -> Answer<Ta
         [plural] => (*plural, "", false),
         [plural, name] => (*plural, *name, false),
         [plural, name, "status"] => (*plural, *name, true),
+        [plural, name, "scale"] if let Some(resource) = custom(state, group, plural) => {
+            return Err(Failure::not_found(resource.about(name)));
+        }
         [_, _, subresource, ..] => {
             return Err(Failure::new(
                 404,
@@ -86,4 +90,9 @@ fn target(state: &State, group: &str, version: &str, rest: &[&str]) -> Answer<Ta
         name: name.to_owned(),
         status,
     })
+}
+
+/// A custom kind: none of ours has a scale, which the real API server words otherwise than what it does not know at all.
+fn custom<'a>(state: &'a State, group: &str, plural: &str) -> Option<&'a Resource> {
+    state.resource(group, plural).map(|resource| &**resource).filter(|resource| resource.strategy == Strategy::Custom)
 }

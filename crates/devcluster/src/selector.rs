@@ -1,8 +1,8 @@
 //! Label selectors (`a=b,c!=d,e in (x,y),!f`) and the simple field selectors (`metadata.name=x,type!=y`).
 
 use crate::object::{Stored, selectable_names};
-use crate::resource::{Resource, Strategy};
-use crate::status::{Answer, Failure, qualify};
+use crate::resource::Resource;
+use crate::status::{Answer, Failure};
 
 /// Which objects a list or a watch is about, beside the namespace.
 #[derive(Debug, Default)]
@@ -176,23 +176,18 @@ fn parse_field_term(resource: &Resource, term: &str) -> Answer<FieldTerm> {
         .map(|(name, value)| (name, value, false))
         .or_else(|| term.split_once("==").map(|(name, value)| (name, value, true)))
         .or_else(|| term.split_once('=').map(|(name, value)| (name, value, true)))
-        .ok_or_else(|| Failure::bad_request(format!("invalid selector: {term:?}; can't understand {term:?}")))?;
+        .ok_or_else(|| Failure::bad_request(format!("invalid selector: '{term}'; can't understand '{term}'")))?;
     let known = ["metadata.name", "metadata.namespace"];
     let field = known
         .iter()
         .chain(selectable_names(resource.strategy))
         .find(|field| **field == name.trim())
-        .ok_or_else(|| unknown_field(resource, name))?;
+        .ok_or_else(|| unknown_field(name))?;
     Ok(FieldTerm { field, value: unescape(value), equal })
 }
 
-fn unknown_field(resource: &Resource, name: &str) -> Failure {
-    let name = name.trim();
-    if resource.strategy == Strategy::Custom {
-        return Failure::bad_request(format!("field label not supported: {name}"));
-    }
-    let kind = qualify(&resource.kind, &resource.group);
-    Failure::bad_request(format!("field label {name:?} is not supported for {kind}"))
+fn unknown_field(name: &str) -> Failure {
+    Failure::bad_request(format!("field label not supported: {}", name.trim()))
 }
 
 fn unescape(text: &str) -> String {
@@ -209,6 +204,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::resource::Strategy;
 
     fn secret(labels: Value, kind: &str) -> Stored {
         let object = json!({ "metadata": { "name": "x", "namespace": "n", "labels": labels }, "type": kind });

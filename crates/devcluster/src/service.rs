@@ -271,7 +271,7 @@ async fn on_resource<B: http_body::Body<Data = Bytes>>(
             let (patch, duplicates) = Patch::parse(content_type(parts), &body::read(body).await?, custom)?;
             let mut state = store.write();
             let old = crud::get(&state, target)?;
-            let patched = write.take((patch.apply(with_type(target, &old))?, duplicates));
+            let patched = write.take((patch.apply(&target.resource.plural, with_type(target, &old))?, duplicates));
             let updated = crud::update_patched(&mut state, target, &old, patched, &mut write)?;
             drop(state);
             Ok(warned(respond_object(200, &view, &updated), target, &write))

@@ -228,7 +228,7 @@ impl Failure {
     }
 
     pub(crate) fn too_large_version(asked: u64, current: u64) -> Self {
-        let message = format!("Too large resource version: {asked}, current: {current}");
+        let message = format!("Timeout: Too large resource version: {asked}, current: {current}");
         let mut failure = Self::new(504, "Timeout", message);
         failure.details = Some(json!({
             "causes": [{ "reason": "ResourceVersionTooLarge", "message": "Too large resource version" }],
@@ -245,6 +245,9 @@ impl Failure {
     pub(crate) fn invalid(about: About<'_>, errors: Vec<FieldError>) -> Self {
         let kind = qualify(about.kind, about.group);
         let texts: Vec<String> = errors.iter().map(|error| format!("{}: {}", error.field, error.text)).collect();
+        let mut texts = texts;
+        // One error may have several causes that read the same.
+        texts.dedup();
         let joined = match texts.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
@@ -273,6 +276,11 @@ impl Failure {
             "reason": self.reason,
             "code": self.code,
         });
+        if self.reason.is_empty()
+            && let Value::Object(status) = &mut status
+        {
+            status.remove("reason");
+        }
         if let Some(details) = &self.details {
             status["details"] = details.clone();
         }

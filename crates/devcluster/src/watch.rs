@@ -304,7 +304,7 @@ impl Watcher {
     }
 
     fn append_bookmark(&self, version: u64, initial_end: bool, out: &mut Vec<u8>) {
-        let mut metadata = json!({ "resourceVersion": version.to_string(), "creationTimestamp": null });
+        let mut metadata = json!({ "resourceVersion": version.to_string() });
         if initial_end {
             metadata["annotations"] = json!({ "k8s.io/initial-events-end": "true" });
         }

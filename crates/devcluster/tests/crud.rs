@@ -141,7 +141,7 @@ async fn status_and_specification_are_written_apart() {
     assert_eq!(code, 422);
     assert_eq!(
         message,
-        "SealedSecret.bitnami.com \"a\" is invalid: metadata.resourceVersion: Invalid value: 0x0: must be specified for an update"
+        "sealedsecrets.bitnami.com \"a\" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update"
     );
 }
 

@@ -181,6 +181,34 @@ spec:
 }
 
 #[test]
+fn kubectl_describes_and_edits() {
+    let Some(session) = Session::start() else { return };
+    session.ok(&["apply", "-f", &session.file("a.yaml", MANIFESTS)]);
+    let uid = session.ok(&["get", "sealedsecret", "a", "-o", "jsonpath={.metadata.uid}"]);
+    let event =
+        "apiVersion: v1\nkind: Event\nmetadata: { name: e }\nreason: Unsealed\nmessage: it is done\ntype: Normal
+involvedObject: { apiVersion: bitnami.com/v1alpha1, kind: SealedSecret, namespace: default, name: a, uid: UID }\n";
+    session.ok(&["create", "-f", &session.file("e.yaml", &event.replace("UID", &uid))]);
+    let secret = session.ok(&["describe", "secret", "a"]);
+    assert!(secret.contains("Labels:       app=x") && secret.contains("k:  2 bytes"), "{secret}");
+    let sealed = session.ok(&["describe", "sealedsecret", "a"]);
+    assert!(sealed.contains("Encrypted Data:") && sealed.contains("it is done"), "{sealed}");
+    let event = session.ok(&["describe", "event", "e"]);
+    assert!(event.contains("Unsealed") && event.contains("SealedSecret"), "{event}");
+
+    let editor = session.file("editor", "#!/bin/sh\nsed -i 's/djE=/djI=/; s/AgA/AgB/' \"$1\"\n");
+    std::fs::set_permissions(&editor, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    for (kind, shown) in [("secret", "secret/a edited\n"), ("sealedsecret", "sealedsecret.bitnami.com/a edited\n")] {
+        let output = session.command(&["edit", kind, "a"]).env("EDITOR", &editor).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), shown, "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(session.ok(&["get", "secret", "a", "-o", "jsonpath={.data.k}"]), "djI=");
+    assert_eq!(session.ok(&["get", "sealedsecret", "a", "-o", "jsonpath={.spec.encryptedData.k}"]), "AgB");
+    let patch = r#"{"imagePullSecrets":[{"name":"pull"}]}"#;
+    assert_eq!(session.ok(&["patch", "serviceaccount", "a", "-p", patch]), "serviceaccount/a patched\n");
+}
+
+#[test]
 fn kubectl_is_told_what_is_not_there() {
     let Some(session) = Session::start() else { return };
     for (arguments, expected) in [

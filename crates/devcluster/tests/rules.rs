@@ -159,7 +159,8 @@ async fn patches_are_applied_or_refused_by_their_type() {
     assert_eq!(api.patch(&path, "strategic-merge-patch+json", merge.clone()).await.0, 200);
     let (code, status) = api.patch(&format!("{SEALED}/x"), "strategic-merge-patch+json", merge).await;
     assert_eq!(code, 415, "{status}");
-    assert_eq!(api.patch(&path, "strategic-merge-patch+json", json!({ "$patch": "delete" })).await.0, 415);
+    let replace = json!({ "data": { "$patch": "replace", "z": "eA==" } });
+    assert_eq!(api.patch(&path, "strategic-merge-patch+json", replace).await.1["data"], json!({ "z": "eA==" }));
     let stale = json!([{ "op": "replace", "path": "/metadata/resourceVersion", "value": "1" }]);
     assert_eq!(api.patch(&path, "json-patch+json", stale).await.0, 409);
     let renamed = json!([{ "op": "replace", "path": "/metadata/name", "value": "y" }]);

@@ -273,6 +273,9 @@ func flattenInto(flat map[string]string, path string, value any) {
 			if name == "managedFields" {
 				inner = "<some>"
 			}
+			if name == "description" {
+				inner = "<text for people>"
+			}
 			flattenInto(flat, strings.TrimPrefix(path+"."+name, "."), inner)
 		}
 	case []any:

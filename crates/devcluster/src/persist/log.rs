@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::key::{self, Key};
 use super::seal::{Cipher, FILE_NAME, HEAD};
@@ -13,6 +14,9 @@ const MAGIC: &[u8; 16] = b"bulla devcluster";
 /// Magic, format, random name of the file.
 const START: usize = 16 + 4 + FILE_NAME;
 const FORMAT: [u8; 4] = 1_u32.to_be_bytes();
+/// How long the folder may be in use by a process that is just ending, or by one that it is just starting, which has its
+/// open files for a moment.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How the names of files begin that are being written.
 const NEW: &str = ".cluster-";
 /// The most that is stored.
@@ -151,10 +155,14 @@ fn lock(folder: &Path) -> Result<File, StorageError> {
     let mut options = OpenOptions::new();
     let options = options.create(true).truncate(false).write(true).mode(0o600);
     let file = options.open(&path).map_err(StorageError::access(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(StorageError::InUse { path: folder.to_owned() }),
-        Err(fs::TryLockError::Error(error)) => Err(StorageError::access(&path)(error)),
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(fs::TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(PATIENCE / 50),
+            Err(fs::TryLockError::WouldBlock) => return Err(StorageError::InUse { path: folder.to_owned() }),
+            Err(fs::TryLockError::Error(error)) => return Err(StorageError::access(&path)(error)),
+        }
     }
 }
 

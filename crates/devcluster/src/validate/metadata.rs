@@ -115,6 +115,11 @@ pub(crate) fn check(resource: &Resource, metadata: &Map<String, Value>) -> Vec<F
     let mut errors = Vec::new();
     let text = |name: &str| metadata.get(name).and_then(Value::as_str).unwrap_or_default();
     let name = text("name");
+    // A dash at its end is fine: something follows.
+    let prefix = text("generateName").trim_end_matches('-');
+    if let Some(wrong) = name_error(resource.strategy, prefix).filter(|_| !text("generateName").is_empty()) {
+        errors.push(FieldError::invalid("metadata.generateName", text("generateName"), wrong));
+    }
     if name.is_empty() {
         errors.push(FieldError::required("metadata.name", "name or generateName is required"));
     } else if let Some(wrong) = name_error(resource.strategy, name) {
@@ -154,22 +159,38 @@ pub(crate) fn check(resource: &Resource, metadata: &Map<String, Value>) -> Vec<F
 }
 
 fn check_owners(metadata: &Map<String, Value>, errors: &mut Vec<FieldError>) {
-    let mut controllers = 0;
-    for (index, owner) in list(metadata, "ownerReferences").enumerate() {
-        for part in ["apiVersion", "kind", "name", "uid"] {
-            if owner.get(part).and_then(Value::as_str).unwrap_or_default().is_empty() {
-                errors.push(FieldError::required(
-                    format!("metadata.ownerReferences[{index}].{part}"),
-                    &format!("{part} must not be empty"),
-                ));
+    let mut controllers = Vec::new();
+    for owner in list(metadata, "ownerReferences") {
+        let text = |part: &str| owner.get(part).and_then(Value::as_str).unwrap_or_default();
+        for (part, why) in [
+            ("apiVersion", "version must not be empty"),
+            ("kind", "must not be empty"),
+            ("name", "must not be empty"),
+            ("uid", "must not be empty"),
+        ] {
+            if text(part).is_empty() {
+                errors.push(FieldError::invalid(format!("metadata.ownerReferences.{part}"), "", why));
             }
         }
-        controllers += usize::from(owner.get("controller") == Some(&Value::Bool(true)));
+        if owner.get("controller") == Some(&Value::Bool(true)) {
+            controllers.push(format!("{}/{}", text("kind"), text("name")));
+        }
     }
-    if controllers > 1 {
-        let wrong = "Only one reference can have Controller set to true";
-        errors.push(FieldError::invalid_plain("metadata.ownerReferences", wrong));
+    if let [first, second, ..] = controllers.as_slice() {
+        let shown: Vec<String> = list(metadata, "ownerReferences").map(shown_owner).collect();
+        let text = format!(
+            "Invalid value: [{}]: Only one reference can have Controller set to true. Found \"true\" in references for \
+             {first} and {second}",
+            shown.join(",")
+        );
+        errors.push(FieldError::invalid_text("metadata.ownerReferences", &text));
     }
+}
+
+/// As Go writes it.
+fn shown_owner(owner: &Value) -> String {
+    let fields = OWNER_FIELDS.iter().filter_map(|name| Some(format!("\"{name}\":{}", owner.get(*name)?)));
+    format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
 }
 
 fn name_error(strategy: Strategy, name: &str) -> Option<&'static str> {

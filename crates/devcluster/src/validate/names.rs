@@ -78,8 +78,11 @@ pub(crate) fn data_key_error(key: &str) -> Option<&'static str> {
     if key.len() > 253 {
         return Some("must be no more than 253 characters");
     }
-    if key == "." || key == ".." || key.starts_with("..") {
-        return Some("must not be '.', '..' or start with '..'");
+    match key {
+        "." => return Some("must not be '.'"),
+        ".." => return Some("must not be '..'"),
+        _ if key.starts_with("..") => return Some("must not start with '..'"),
+        _ => (),
     }
     let valid = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
     (!valid).then_some(DATA_KEY)

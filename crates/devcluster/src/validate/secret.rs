@@ -40,7 +40,7 @@ pub(crate) fn normalise_secret(secret: &mut Object, unknown: &mut Vec<String>) -
             drop(secret.insert("type".into(), Value::String("Opaque".into())))
         }
         Some(Value::String(_)) => (),
-        Some(_) => return Err(undecodable("Secret", "type", "a string")),
+        Some(other) => return Err(undecodable("Secret", "type", other, "v1.SecretType")),
     }
     Ok(())
 }
@@ -189,19 +189,28 @@ fn string_map(kind: &str, object: &mut Object, field: &str) -> Answer<Map<String
                 if value.is_null() {
                     *value = Value::String(String::new());
                 } else if !value.is_string() {
-                    return Err(undecodable(kind, field, "an object of strings"));
+                    let wanted = if field == "binaryData" || (field == "data" && kind == "Secret") {
+                        "[]uint8"
+                    } else {
+                        "string"
+                    };
+                    return Err(undecodable(kind, field, value, wanted));
                 }
             }
             Ok(map)
         }
-        Some(_) => Err(undecodable(kind, field, "an object of strings")),
+        Some(other) => {
+            let bytes = field == "binaryData" || (field == "data" && kind == "Secret");
+            let wanted = if bytes { "map[string][]uint8" } else { "map[string]string" };
+            Err(undecodable(kind, field, &other, wanted))
+        }
     }
 }
 
 fn boolean(kind: &str, object: &Object, field: &str) -> Answer<()> {
     match object.get(field) {
         None | Some(Value::Bool(_)) => Ok(()),
-        Some(_) => Err(undecodable(kind, field, "true or false")),
+        Some(other) => Err(undecodable(kind, field, other, "bool")),
     }
 }
 
@@ -226,8 +235,18 @@ fn decoded_length(text: &str) -> usize {
     text.len() / 4 * 3 - text.bytes().rev().take(2).filter(|&byte| byte == b'=').count().min(text.len() / 4 * 3)
 }
 
-fn undecodable(kind: &str, field: &str, wanted: &str) -> Failure {
+/// As Go's decoder says it; the value itself is not shown.
+fn undecodable(kind: &str, field: &str, value: &Value, wanted: &str) -> Failure {
+    let found = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
     Failure::bad_request(format!(
-        "{kind} in version \"v1\" cannot be handled as a {kind}: json: cannot unmarshal {field}: {wanted} is wanted"
+        "{kind} in version \"v1\" cannot be handled as a {kind}: json: cannot unmarshal {found} into Go struct field \
+         {kind}.{field} of type {wanted}"
     ))
 }

@@ -1,5 +1,7 @@
-//! Patches: JSON merge patch (RFC 7396), JSON patch (RFC 6902), and the part of strategic merge patch that is the same
-//! as a merge patch. Server-side apply is `apply`'s.
+//! Patches: JSON merge patch (RFC 7396), JSON patch (RFC 6902), and strategic merge patch (`strategic`). Server-side apply
+//! is `apply`'s.
+
+mod strategic;
 
 use json_patch::{PatchOperation, jsonptr::Pointer};
 use serde_json::Value;
@@ -18,8 +20,8 @@ const MAX_DEPTH: usize = 120;
 pub(crate) enum Patch {
     Merge(Value),
     Json(Vec<PatchOperation>),
-    /// Checked to mean the same as a merge patch.
-    Strategic(Value),
+    /// Of a built-in kind.
+    Strategic(Object),
 }
 
 impl Patch {
@@ -31,14 +33,11 @@ impl Patch {
                 Ok((Self::Merge(patch), duplicates))
             }
             "application/json-patch+json" => {
+                if !matches!(serde_json::from_slice(body), Ok(Value::Array(_))) {
+                    return Err(Failure::bad_request("error decoding patch: a JSON patch is a list of operations"));
+                }
                 // The decoder's own text could quote the patch.
-                let operations: Vec<PatchOperation> = serde_json::from_slice(body).map_err(|error| {
-                    Failure::bad_request(format!(
-                        "the body is not a JSON patch (line {}, column {})",
-                        error.line(),
-                        error.column()
-                    ))
-                })?;
+                let operations: Vec<PatchOperation> = serde_json::from_slice(body).map_err(|_| rejected())?;
                 if operations.len() > MAX_OPERATIONS {
                     return Err(Failure::body_too_large(MAX_OPERATIONS));
                 }
@@ -49,23 +48,30 @@ impl Patch {
                  application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
             )),
             "application/strategic-merge-patch+json" => {
-                let (patch, duplicates) = merge_body(body)?;
-                plain(&patch)?;
+                let (patch, duplicates) = crate::body::object(body)?;
                 Ok((Self::Strategic(patch), duplicates))
             }
-            _ => Err(Failure::unsupported_media_type(
-                "the body of the request was in an unknown format - accepted media types include: \
-                 application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json",
-            )),
+            _ => {
+                let mut failure = Failure::unsupported_media_type("415: Unsupported Media Type");
+                failure.details = Some(serde_json::json!({}));
+                Err(failure)
+            }
         }
     }
 
-    /// What the patch makes of `object`.
-    pub(crate) fn apply(&self, object: Object) -> Answer<Object> {
-        let mut value = Value::Object(object);
+    /// What the patch makes of `object`, which is one of the kind `plural`.
+    pub(crate) fn apply(&self, plural: &str, mut object: Object) -> Answer<Object> {
+        let mut value = match self {
+            Self::Strategic(patch) => {
+                strategic::apply(plural, &mut object, patch)?;
+                return Ok(object);
+            }
+            _ => Value::Object(object),
+        };
         match self {
-            Self::Merge(patch) | Self::Strategic(patch) => json_patch::merge(&mut value, patch),
+            Self::Merge(patch) => json_patch::merge(&mut value, patch),
             Self::Json(operations) => apply_json(&mut value, operations)?,
+            Self::Strategic(_) => (),
         }
         match value {
             Value::Object(object) => Ok(object),
@@ -103,10 +109,18 @@ fn apply_json(value: &mut Value, operations: &[PatchOperation]) -> Answer<()> {
         }
         // The error's own text names paths, not values; still, only its place and kind are passed on.
         json_patch::patch_unsafe(value, std::slice::from_ref(operation)).map_err(|error| {
-            Failure::new(422, "Invalid", format!("operation {index} of the JSON patch failed: {}", error.kind))
+            tracing::debug!(index, error = %error.kind, "an operation of a JSON patch failed");
+            rejected()
         })?;
     }
     Ok(())
+}
+
+/// 422: the real one does not say which operation it was either.
+fn rejected() -> Failure {
+    let mut failure = Failure::new(422, "Invalid", "the server rejected our request due to an error in our request");
+    failure.details = Some(serde_json::json!({}));
+    failure
 }
 
 fn steps(path: &Pointer) -> usize {
@@ -132,30 +146,6 @@ fn size(value: &Value) -> usize {
     }
 }
 
-/// Refuses what would make a strategic merge patch differ from a merge patch: directives, and lists, which are merged
-/// by a key that depends on the kind.
-fn plain(patch: &Value) -> Answer<()> {
-    match patch {
-        Value::Object(map) => map.iter().try_for_each(|(key, value)| {
-            if key == "$patch"
-                || key == "$retainKeys"
-                || key.starts_with("$setElementOrder/")
-                || key.starts_with("$deleteFromPrimitiveList/")
-            {
-                return Err(Failure::unsupported_media_type(format!(
-                    "strategic merge patches with the directive {key:?} are not served yet by devcluster: \
-                     use --type=merge or --type=json"
-                )));
-            }
-            plain(value)
-        }),
-        Value::Array(_) => Err(Failure::unsupported_media_type(
-            "strategic merge patches with lists are not served yet by devcluster: use --type=merge or --type=json",
-        )),
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -168,7 +158,7 @@ mod tests {
 
     fn patched(kind: &str, object: Value, patch: Value) -> Result<Value, u16> {
         Patch::parse(kind, patch.to_string().as_bytes(), false)
-            .and_then(|(patch, _)| patch.apply(object.as_object().cloned().unwrap()))
+            .and_then(|(patch, _)| patch.apply("secrets", object.as_object().cloned().unwrap()))
             .map(Value::Object)
             .map_err(|failure| failure.code)
     }
@@ -195,9 +185,8 @@ mod tests {
                 json!({"data": {"b": "y"}}),
                 Ok(json!({"data": {"a": "x", "b": "y"}})),
             ),
-            (STRATEGIC, json!({}), json!({"a": [1]}), Err(415)),
-            (STRATEGIC, json!({}), json!({"a": {"$patch": "replace"}}), Err(415)),
-            (STRATEGIC, json!({}), json!({"$setElementOrder/ports": []}), Err(415)),
+            (STRATEGIC, json!({}), json!({"a": [1]}), Ok(json!({"a": [1]}))),
+            (STRATEGIC, json!({}), json!({"a": {"$patch": "replace"}}), Ok(json!({"a": {}}))),
             ("text/plain", json!({}), json!({}), Err(415)),
         ];
         for (kind, object, patch, expected) in cases {
