@@ -285,11 +285,11 @@ fn controller(bench: &Bench) -> (Running, Running, String) {
     let mut lines = BufReader::new(controller.0.stderr.take().unwrap()).lines().map_while(Result::ok);
     let address = lines.find_map(|line| {
         let event: serde_json::Value = serde_json::from_str(&line).unwrap();
-        (event["message"] == "HTTP server serving").then(|| event["addr"].as_str().unwrap().to_owned())
+        (event["msg"] == "HTTP server serving").then(|| event["addr"].as_str().unwrap().to_owned())
     });
     // The log must be read on, or the controller could not write it.
     std::thread::spawn(move || lines.for_each(drop));
-    let address = address.unwrap().trim_start_matches("Some(").trim_end_matches(')').to_owned();
+    let address = address.unwrap();
     (cluster, controller, address)
 }
 

@@ -135,11 +135,10 @@ fn controller_and_devcluster_work_together_and_the_certificate_can_be_fetched() 
     let mut address = None;
     for line in lines {
         let event: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
-        if address.is_none() && event["message"] == "HTTP server serving" {
-            let text = event["addr"].as_str().unwrap().to_owned();
-            address = Some(text.trim_start_matches("Some(").trim_end_matches(')').to_owned());
+        if address.is_none() && event["msg"] == "HTTP server serving" {
+            address = Some(event["addr"].as_str().unwrap().to_owned());
         }
-        if event["message"]
+        if event["msg"]
             .as_str()
             .is_some_and(|text| text.to_lowercase().contains("generated") || text.contains("New key"))
         {

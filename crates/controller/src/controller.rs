@@ -89,7 +89,9 @@ impl Controller {
         let handle = Handle { engine, addresses, stop: CancellationToken::new(), tasks: TaskTracker::new() };
         for (listener, serves) in ports {
             let what = if serves == Serves::Metrics { "HTTP metrics server serving" } else { "HTTP server serving" };
-            tracing::info!(addr = ?listener.local_addr().ok(), "{what}");
+            if let Ok(addr) = listener.local_addr() {
+                tracing::info!(%addr, "{what}");
+            }
             handle.tasks.spawn(http::serve(listener, serves, Arc::clone(&handle.engine), handle.stop.clone()));
         }
         handle.spawn_tasks();

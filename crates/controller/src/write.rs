@@ -165,11 +165,11 @@ fn events(repairs: &mut Repairs, blames: &[Blame]) -> Vec<Event> {
 
 fn note(engine: &Engine, object: &Observed, what: &'static str, repaired: bool) {
     engine.metrics.secret_written(repaired && what == "updated");
-    tracing::info!(namespace = &*object.key.namespace, name = &*object.key.name, what, repaired, "Secret written");
+    tracing::info!(key = %object.key, what, repaired, "Updating");
 }
 
 fn note_changes(object: &Observed, changes: &Changes) {
-    tracing::debug!(namespace = &*object.key.namespace, name = &*object.key.name, ?changes, "Updating");
+    tracing::debug!(key = %object.key, ?changes, "what differs");
 }
 
 fn went_away() -> Unwritten {

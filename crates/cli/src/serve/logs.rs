@@ -7,6 +7,10 @@ use tracing::Level;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::{BoxMakeWriter, MakeWriterExt as _};
 
+mod slog;
+
+use self::slog::Slog;
+
 /// `--log-format`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
@@ -53,19 +57,15 @@ impl Logs {
         let filter = EnvFilter::new(format!(
             "error,kube_client=off,bulla={level},bulla_controller={level},bulla_devcluster={level}"
         ));
-        let colour = std::io::IsTerminal::is_terminal(&io::stderr()) && std::env::var_os("NO_COLOR").is_none();
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(writer)
-            .with_ansi(colour && !self.info_to_stdout);
-        // A log whose reader has gone away must not stop the work: by default the subscriber complains with `eprintln!`, which
-        // panics when standard error is closed.
-        let builder = builder.log_internal_errors(false);
+            // A log whose reader has gone away must not stop the work: by default the subscriber complains with `eprintln!`,
+            // which panics when standard error is closed.
+            .log_internal_errors(false)
+            .event_format(Slog(self.format));
         // A second subscriber is refused; the first goes on.
-        let _ = match self.format {
-            LogFormat::Text => builder.try_init(),
-            LogFormat::Json => builder.json().flatten_event(true).try_init(),
-        };
+        let _ = builder.try_init();
     }
 }
 

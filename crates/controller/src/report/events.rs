@@ -56,6 +56,17 @@ fn update_error(failed: &Failed) -> String {
 }
 
 impl Event {
+    /// The line of the log, in the words of client-go's recorder (sealed-secrets 13.2).
+    pub(crate) fn line(&self, object: &Observed) -> String {
+        let (namespace, name, uid, version) =
+            (&*object.key.namespace, &*object.key.name, &*object.uid, &*object.resource_version);
+        format!(
+            "Event(v1.ObjectReference{{Kind:{KIND:?}, Namespace:{namespace:?}, Name:{name:?}, UID:{uid:?}, \
+             APIVersion:{API_VERSION:?}, ResourceVersion:{version:?}, FieldPath:\"\"}}): type: '{}' reason: '{}' {}",
+            self.kind, self.reason, self.message
+        )
+    }
+
     /// The body of the POST. The name is unique as upstream's is: by the object's name and the time in nanoseconds.
     pub(crate) fn to_json(&self, object: &Observed, now: Timestamp) -> Value {
         let time = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -114,6 +125,21 @@ mod tests {
             let event = event_of(&outcome);
             assert_eq!(format!("{} {} {}", event.kind, event.reason, event.message), expected);
         }
+    }
+
+    #[test]
+    fn the_line_of_the_log_is_client_gos() {
+        let object = serde_json::json!({
+            "metadata": {"namespace": "ns", "name": "a", "uid": "u", "resourceVersion": "7"},
+            "spec": {},
+        });
+        let event = event_of(&failed(Reason::WrongKey, "no key could decrypt secret (k)"));
+        assert_eq!(
+            event.line(&Observed::from_json(&object).unwrap()),
+            "Event(v1.ObjectReference{Kind:\"SealedSecret\", Namespace:\"ns\", Name:\"a\", UID:\"u\", \
+             APIVersion:\"bitnami.com/v1alpha1\", ResourceVersion:\"7\", FieldPath:\"\"}): type: 'Warning' reason: \
+             'ErrUnsealFailed' Failed to unseal: no key could decrypt secret (k)"
+        );
     }
 
     #[test]

@@ -78,15 +78,16 @@ pub(crate) async fn report(
             return;
         }
         engine.metrics.status_failed(&object.key.namespace);
-        let (namespace, name) = (&*object.key.namespace, &*object.key.name);
-        tracing::warn!(namespace, name, error = %failure, "Error updating SealedSecret status");
+        tracing::error!("sealed-secret" = %object.key, error = %failure, "Error updating SealedSecret status");
     })
 }
 
 /// Best effort, as everywhere in Kubernetes.
 async fn write_event(engine: &Engine, object: &Observed, event: &Event) {
+    tracing::info!("{}", event.line(object));
     let event = event.to_json(object, Timestamp::now());
     if let Err(failure) = apply::write_event(&engine.client, &object.key.namespace, &event).await
+        && failure != ApiFailure::NotLeading
         && !engine.events_refused.swap(true, Ordering::Relaxed)
     {
         tracing::warn!(error = %failure, "cannot write events: grant create on events; said once");
@@ -118,12 +119,12 @@ async fn write_status(engine: &Engine, object: &Observed, outcome: &Outcome, now
 }
 
 fn log(object: &Observed, outcome: &Outcome) {
-    let (namespace, name, generation) = (&*object.key.namespace, &*object.key.name, object.generation);
+    let (key, generation) = (&object.key, object.generation);
     match outcome {
-        Outcome::Applied(_) => tracing::info!(namespace, name, generation, "unsealed"),
+        Outcome::Applied(_) => tracing::info!(%key, generation, "unsealed"),
         Outcome::Failed(failed) => {
             let reason = failed.reason.as_str();
-            tracing::warn!(namespace, name, generation, reason, error = failed.error, "Error updating, will retry");
+            tracing::error!(%key, error = failed.error, reason, generation, "Error updating, will retry");
         }
     }
 }

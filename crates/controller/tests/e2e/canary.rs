@@ -104,7 +104,7 @@ async fn a_value_is_nowhere_but_in_its_secret() {
     world.settled(&handle).await;
 
     let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
-    assert!(logged.contains("Secret written"), "the log is captured");
+    assert!(logged.contains("Updating"), "the log is captured");
     let told = world.bodies.lock().unwrap().join("\n");
     assert!(
         told.contains("observedGeneration") && told.contains("ErrUpdateFailed"),
