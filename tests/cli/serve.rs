@@ -118,6 +118,23 @@ fn under_the_name_controller_it_is_the_stock_controller() {
     assert!(controller(&["--version"]).ok().starts_with("controller version: v0.40.0"));
     controller(&["--nonsense"]).fails(2, &["--nonsense"]);
     controller(&["--update-status=true", "--key-renew-period", "0", "--rate-limit=4"]).fails(2, &["(E0501)"]);
+    // Go's words, the last of two, words that are no flags, and negative numbers.
+    let pflag =
+        ["--skip-recreate", "--skip-recreate=F", "word", "--kubeclient-qps", "-1", "--additional-namespaces", "a,b"];
+    controller(&pflag).fails(2, &["(E0501)"]);
+    controller(&["--update-status=yes"]).fails(2, &["--update-status"]);
+    controller(&["--key-size"]).fails(2, &["--key-size"]);
+
+    let with = |name: &str, value: &str| {
+        let mut command = bench.command(link.to_str().unwrap());
+        command.env(name, value);
+        run(command, b"")
+    };
+    // What does not parse in the environment is left out, as by the stock controller, and named.
+    with("SEALED_SECRETS_KEY_SIZE", "many").fails(2, &["(E0501)", "SEALED_SECRETS_KEY_SIZE"]);
+    with("SEALED_SECRETS_UPDATE_STATUS", "perhaps").fails(2, &["(E0501)", "SEALED_SECRETS_UPDATE_STATUS"]);
+    let stderr = with("SEALED_SECRETS_UPDATE_STATUS", "false").fails(2, &["(E0501)"]);
+    assert!(!stderr.contains("SEALED_SECRETS_UPDATE_STATUS"), "{stderr}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub(crate) fn run(mut args: Vec<OsString>) -> u8 {
             let words: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
             crate::kubeseal::run(&words.join(" "), rest)
         }
-        (Personality::Controller, _) => crate::cli::run_as_controller(args),
+        (Personality::Controller, _) => crate::cli::stock::run(args),
     }
 }
 

@@ -7,6 +7,7 @@ mod http_args;
 pub(crate) mod key_args;
 mod reach_args;
 mod serve_args;
+pub(crate) mod stock;
 
 use std::ffi::OsString;
 
@@ -36,37 +37,6 @@ pub(crate) fn run(args: Vec<OsString>) -> u8 {
         Err(report) => {
             console.report(&report);
             report.exit().code()
-        }
-    }
-}
-
-/// The stock controller's command line: its flags alone, exit code 2 for every failed start.
-#[derive(Debug, clap::Parser)]
-#[command(name = "controller", disable_version_flag = true)]
-struct StockController {
-    /// Print version information and exit
-    #[arg(long)]
-    version: bool,
-    #[command(flatten)]
-    args: self::serve_args::ControllerArgs,
-}
-
-/// Runs the controller under the name `controller`, and returns its exit code.
-pub(crate) fn run_as_controller(args: Vec<OsString>) -> u8 {
-    const FAILED: u8 = 2;
-    let parsed = match <StockController as clap::Parser>::try_parse_from(args) {
-        Ok(parsed) => parsed,
-        Err(error) => return if stopped(&error) == Exit::Done.code() { 0 } else { FAILED },
-    };
-    if parsed.version {
-        let line = format!("controller version: v0.40.0+bulla.{}\n", env!("CARGO_PKG_VERSION"));
-        return if Target::Stdout.write(line.as_bytes()).is_ok() { 0 } else { FAILED };
-    }
-    match parsed.args.resolve(true).and_then(controller::run) {
-        Ok(()) => 0,
-        Err(report) => {
-            Console::new(false).report(&report);
-            FAILED
         }
     }
 }

@@ -14,6 +14,7 @@ mod key_states;
 mod keys;
 mod lifecycle;
 mod mended;
+mod monitoring;
 mod ownership;
 mod per_item;
 mod reach;
