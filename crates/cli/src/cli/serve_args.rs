@@ -15,7 +15,7 @@ use super::args::ClusterArgs;
 use super::go_values;
 use super::key_args::KeyArgs;
 use super::reach_args::ReachArgs;
-use crate::report::Result;
+use crate::report::{Code, Report, Result};
 use crate::serve::logs::{self, LogFormat, Logs};
 use crate::serve::{controller, devcluster};
 
@@ -140,7 +140,11 @@ impl ControllerArgs {
     /// `stock`: run under the name `controller`, whose log goes to standard output.
     pub(crate) fn resolve(self, stock: bool) -> Result<controller::Options> {
         let without_effect = self.reach.without_effect().collect();
-        let address = |text: &str| parse_listen_address(text).map_err(|error| controller::report(&error));
+        let address = |flag: &str, text: &str| {
+            parse_listen_address(text).map_err(|error| {
+                Report::new(Code::ControllerSettings, format!("{flag}: {error}")).hint("see: bulla controller --help")
+            })
+        };
         let defaults = Config::default();
         let (keys, key_notes) = self.keys.resolve()?;
         let config = Config {
@@ -150,8 +154,8 @@ impl ControllerArgs {
             key_ttl: self.key_ttl,
             my_cn: self.my_cn,
             keys,
-            listen_addr: Some(address(&self.listen_addr)?),
-            listen_metrics_addr: Some(address(&self.listen_metrics_addr)?),
+            listen_addr: Some(address("--listen-addr", &self.listen_addr)?),
+            listen_metrics_addr: Some(address("--listen-metrics-addr", &self.listen_metrics_addr)?),
             workers: self.workers.map_or(defaults.workers, usize::from),
             rsa_threads: self.rsa_threads.map_or(defaults.rsa_threads, usize::from),
             accept_deprecated_data: self.accept_deprecated_v1_data,

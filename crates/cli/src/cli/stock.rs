@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use super::serve_args::ControllerArgs;
@@ -57,18 +58,33 @@ pub(crate) fn run(args: Vec<OsString>) -> u8 {
     }
 }
 
-/// The stock controller leaves out variables that do not parse, and a controller that does not start because of one would be no
-/// replacement. Returns their names.
+/// Flags that are text to Go: there the controller itself says what is wrong with a value, and does not start (#1386).
+const TEXT: [&str; 8] = [
+    "additional-namespaces",
+    "key-backup-recipient",
+    "key-cutoff-time",
+    "label-selector",
+    "log-format",
+    "log-level",
+    "privatekey-annotations",
+    "privatekey-labels",
+];
+
+/// The stock controller leaves out variables that do not parse as a number, a duration or a truth value, and a controller that
+/// does not start because of one would be no replacement. Returns their names.
 fn without_unreadable_variables(command: &mut clap::Command) -> Vec<String> {
+    let ids: Vec<_> = command.get_arguments().map(|arg| arg.get_id().clone()).collect();
+    let bare = ids.iter().fold(command.clone(), |command, id| command.mut_arg(id, |arg| arg.env(NONE)));
     let unreadable: Vec<_> = command
         .get_arguments()
+        .filter(|arg| !arg.get_long().is_some_and(|flag| TEXT.contains(&flag)))
         .filter_map(|arg| {
             let (variable, value) = (arg.get_env()?, std::env::var_os(arg.get_env()?)?);
-            let alone = clap::Command::new("controller").arg(arg.clone().env(NONE));
             let mut flag = OsString::from(format!("--{}=", arg.get_long()?));
             flag.push(&value);
-            let reads = alone.try_get_matches_from([OsString::from("controller"), flag]).is_ok();
-            (!reads).then(|| (arg.get_id().clone(), variable.to_string_lossy().into_owned()))
+            let error = bare.clone().try_get_matches_from([OsString::from("controller"), flag]).err()?;
+            let unreadable = matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation);
+            unreadable.then(|| (arg.get_id().clone(), variable.to_string_lossy().into_owned()))
         })
         .collect();
     for (id, _) in &unreadable {

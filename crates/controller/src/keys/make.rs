@@ -35,6 +35,9 @@ pub(super) enum Cause {
     Demand,
 }
 
+/// How long a start takes at most until it is known whether this replica leads, if nobody else does.
+const DECIDED: Duration = Duration::from_secs(3);
+
 /// Why a key was not made.
 pub(super) enum NotMade {
     Follower,
@@ -55,6 +58,8 @@ impl NotMade {
 impl KeyRegistry {
     /// Makes a new key on demand, stores it, and seals with it from now on.
     pub(crate) async fn renew(&self) -> Result<Fingerprint, Error> {
+        // Right after a start nobody knows yet who leads.
+        let _ = tokio::time::timeout(DECIDED, self.leading.clone().wait_for(|leading| *leading)).await;
         self.make_key(Cause::Demand).await.map_err(|not_made| match not_made {
             NotMade::Follower => Error::NotLeading,
             NotMade::Crypto(error) => Error::Key(error),

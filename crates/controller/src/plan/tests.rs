@@ -168,6 +168,20 @@ fn a_secret_is_ours_by_owner_reference_record_or_its_own_word() {
         ),
         ("no owner wanted any more", skip.clone(), skip.clone(), None, "owner"),
         (
+            "no owner wanted any more, but merging removes nothing",
+            skip.clone(),
+            with(skip.clone(), &annotated(&["patch"])),
+            None,
+            "leave",
+        ),
+        (
+            "no owner wanted, and the one that is there is foreign",
+            skip.clone(),
+            with(skip.clone(), &json!({"metadata": {"ownerReferences": [{"uid": "x"}]}})),
+            mine(),
+            "leave",
+        ),
+        (
             "`patch` was taken back",
             json!({}),
             with(nobodys(), &json!({"data": {"more": "eA=="}})),

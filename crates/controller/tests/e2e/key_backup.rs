@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::keys::{key, key_secret, labelled_keys};
 use super::support::{KEY_LABEL, KEYS, SEALED, World, base64, seal, seal_with, until, within};
 
-fn config(folder: &Path, identity: &age::x25519::Identity) -> Config {
+pub(crate) fn config(folder: &Path, identity: &age::x25519::Identity) -> Config {
     let recipient = Recipient::parse(&identity.to_public().to_string()).unwrap();
     let backup = KeyBackup { folder: folder.to_owned(), recipients: Recipients::new(vec![recipient]).unwrap() };
     Config { keys: KeySettings { backup: Some(backup), ..World::config().keys }, ..World::config() }

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use super::key_backup;
+use super::keys::labelled_keys;
 use super::support::{KEY_LABEL, KEYS, SEALED, World, seal, until, within};
 
 const DASHBOARD: &str = include_str!("../../../../deploy/monitoring/dashboard.json");
@@ -31,10 +33,21 @@ async fn get(address: SocketAddr, path: &str) -> String {
 /// What a scrape in Prometheus' format shows of a controller to which all kinds of things have happened.
 async fn scrape() -> Shown {
     let world = World::new();
-    let config = Config { listen_addr: Some(ANY_PORT), listen_metrics_addr: Some(ANY_PORT), ..World::config() };
+    let folder = tempfile::tempdir().unwrap();
+    let backed_up = key_backup::config(folder.path(), &age::x25519::Identity::generate());
+    let config = Config { listen_addr: Some(ANY_PORT), listen_metrics_addr: Some(ANY_PORT), ..backed_up };
     let handle = world.start_with(config).await;
+    until("a certificate", || async { handle.certificate_pem() }).await;
     world.post(SEALED, &seal(&handle, "good", &[("k", "v")])).await;
     world.until_reason("good", "Unsealed").await;
+    let key = labelled_keys(&world).await[0]["metadata"]["name"].as_str().unwrap().to_owned();
+    let compromised = json!({"metadata": {"labels": {"bulla.dev/key-state": "compromised"}}});
+    world.edit(&format!("{KEYS}/{key}"), compromised).await;
+    until("another certificate", || {
+        let text = handle.metrics();
+        std::future::ready(text.contains("keys{state=\"compromised\"} 1").then(|| handle.certificate_pem()).flatten())
+    })
+    .await;
     let mut bad = seal(&handle, "bad", &[("k", "v")]);
     bad["spec"]["encryptedData"]["k"] = json!("AgA=");
     world.post(SEALED, &bad).await;
