@@ -14,6 +14,7 @@ mod generator;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod outcome;
+mod swap;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -22,10 +23,11 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::generator::{Case, NAMESPACES};
 use crate::harness::api::{self, Api};
-use crate::harness::process::Launch;
+use crate::harness::process::{Controller, Launch};
 use crate::harness::proxy::Proxy;
 use crate::harness::random::{Random, count, seed};
 use crate::harness::sealing::{common_key, key_secret, new_key};
@@ -46,6 +48,7 @@ async fn both_controllers_make_the_same_secrets() {
     let Some(folder) = real_cluster() else {
         return say("not here: it needs the real peers, .ci/run runs it");
     };
+    let _turn = turn().await;
     let (seed, objects) = (seed("BULLA_DIFFERENTIAL_SEED"), count("BULLA_DIFFERENTIAL_OBJECTS", 200));
     say(&format!("{objects} objects, BULLA_DIFFERENTIAL_SEED={seed}"));
     let server = Server::find().await;
@@ -70,21 +73,10 @@ async fn both_controllers_make_the_same_secrets() {
     drop(theirs);
     clear(&server.admin).await;
 
-    let proxy = Proxy::start(server.controller.clone()).await;
-    let launch = Launch {
-        server: format!("http://{}", proxy.address),
-        folder: tempfile::tempdir().unwrap().keep(),
-        namespace: "kube-system".to_owned(),
-        flags: Vec::new(),
-        variables: Vec::new(),
-        stock_name: true,
-    };
-    let mut ours = launch.start().await;
-    ours.ready().await;
+    let mut ours = ours(&server).await;
     let second = reconcile(&server.admin, &cases).await;
     ours.kill();
     assert!(!ours.log().to_lowercase().contains("forbidden"), "{}", ours.log());
-    let _ = std::fs::remove_dir_all(&launch.folder);
 
     let mut known = BTreeMap::new();
     let mut differences = Vec::new();
@@ -115,6 +107,28 @@ async fn both_controllers_make_the_same_secrets() {
     say(&format!("{looked_at} outcomes compared, {synced} of ours synced; expected differences: {known:?}"));
     assert!(synced * 3 > looked_at, "the generator makes hardly anything that opens");
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+}
+
+/// Both tests want the one set of keys in kube-system for themselves.
+async fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
+}
+
+/// Our controller under upstream's name and rights.
+async fn ours(server: &Server) -> Controller {
+    let proxy = Proxy::start(server.controller.clone()).await;
+    let launch = Launch {
+        server: format!("http://{}", proxy.address),
+        folder: tempfile::tempdir().unwrap().keep(),
+        namespace: "kube-system".to_owned(),
+        flags: Vec::new(),
+        variables: Vec::new(),
+        stock_name: true,
+    };
+    let controller = launch.start().await;
+    controller.ready().await;
+    controller
 }
 
 /// A text for the report: ciphertexts cut.

@@ -135,7 +135,12 @@ impl Loader {
     fn note(&mut self, event: watcher::Event<SecretMetadata>, registry: &KeyRegistry) {
         for change in self.candidates.event(event) {
             match change {
-                Change::Load { name, version } | Change::Shelve { name, version } => {
+                Change::Load { name, version } => {
+                    self.pending.insert(name, version);
+                }
+                Change::Shelve { name, version } => {
+                    // It opens nothing from now on, also if its public side cannot be read for a while.
+                    registry.remove(&name);
                     self.pending.insert(name, version);
                 }
                 Change::Drop { name } => {

@@ -115,7 +115,7 @@ async fn a_relabelled_key_leaves_at_once_and_a_state_label_only_stops_sealing() 
     world.until_reason("a", "Unsealed").await;
 
     world.edit(&format!("{KEYS}/{name}"), json!({"metadata": {"labels": {KEY_LABEL: "compromised"}}})).await;
-    until("the key is gone", || async { handle.metrics().contains("keys{state=\"decrypt-only\"} 0").then_some(()) })
+    until("the key is gone", || async { handle.metrics().contains("keys{state=\"compromised\"} 0").then_some(()) })
         .await;
     let again = SealingCertificate::from_pem(second.as_bytes()).unwrap();
     world.post(SEALED, &seal_with(&again, "b", &[("k", "v")])).await;
