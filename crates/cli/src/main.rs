@@ -7,20 +7,34 @@
 
 mod age;
 mod cert;
+mod change;
 mod cli;
 mod cluster;
 mod completion;
+mod config;
+mod doctor;
+mod edit;
 mod hygiene;
+mod init;
 mod io;
+mod keys;
 mod kubeseal;
+mod man;
 mod manifest;
+mod memory;
+mod parallel;
 mod personality;
+mod progress;
 mod quickstart;
 mod report;
+mod reseal;
 mod seal;
 mod serve;
 mod service_proxy;
+mod tree;
 mod unseal;
+mod verify;
+mod why;
 
 use std::process::ExitCode;
 

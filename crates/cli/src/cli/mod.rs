@@ -1,13 +1,21 @@
 //! bulla's own command line: raw flags, resolved once into the options of a command, then run.
 
 mod args;
+mod change_args;
+mod edit_args;
 mod go_values;
 mod help;
 mod http_args;
+mod init_args;
 pub(crate) mod key_args;
+mod keys_args;
 mod reach_args;
+mod reseal_args;
+mod seal_args;
 mod serve_args;
 pub(crate) mod stock;
+mod verify_args;
+mod why_args;
 
 use std::ffi::OsString;
 

@@ -30,6 +30,9 @@ pub(crate) enum Exit {
     Done,
     /// It failed; an error was shown.
     Failed,
+    /// It was done, and found something that somebody must look at.
+    #[allow(dead_code, reason = "until `verify` and `reseal --check` land")]
+    Attention,
     /// The command line was not understood.
     Usage,
     /// Interrupted by the user.
@@ -37,11 +40,12 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    /// The exit code, as the manual promises it. 2 is kept for commands that find something to attend to.
+    /// The exit code, as the manual promises it.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::Failed => 1,
+            Self::Attention => 2,
             Self::Usage => 3,
             Self::Interrupted => 130,
         }

@@ -1,0 +1,1 @@
+//! Raw flags of the commands in `crate::edit`, their help texts, and their resolution.

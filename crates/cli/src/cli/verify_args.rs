@@ -1,0 +1,1 @@
+//! Raw flags of the commands in `crate::verify`, their help texts, and their resolution.

@@ -1,0 +1,1 @@
+//! Raw flags of the commands in `crate::why`, their help texts, and their resolution.

@@ -1,0 +1,1 @@
+//! `.bulla.yaml`: the settings of a repository.

@@ -1,0 +1,1 @@
+//! `bulla doctor`: what is wrong here, and its cure.

@@ -1,0 +1,1 @@
+//! `bulla edit`: a SealedSecret in an editor; only the values that changed are sealed again.

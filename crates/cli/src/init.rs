@@ -1,0 +1,1 @@
+//! `bulla init`: looks at a repository and writes its `.bulla.yaml`.

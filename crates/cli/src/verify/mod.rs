@@ -1,0 +1,1 @@
+//! `bulla verify`: what can be known of sealed files without any private key.

@@ -1,0 +1,1 @@
+//! bulla set, unset, rename, view

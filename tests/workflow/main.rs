@@ -1,0 +1,18 @@
+//! bulla's own verbs from outside: the built binary in a folder of its own, as a developer, a reviewer or a CI job uses it.
+//! One module per verb; each has a table of bad input, and one of kills where the verb writes.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "../cli/support/mod.rs"]
+mod support;
+
+mod change;
+mod doctor;
+mod edit;
+mod init;
+mod keys;
+mod reseal;
+mod seal;
+mod story;
+mod update;
+mod verify;
+mod why;

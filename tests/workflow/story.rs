@@ -1,0 +1,1 @@
+//! bulla a repository through sealing, editing, updating, resealing and rolling back
