@@ -61,6 +61,11 @@ impl Console {
         Self { quiet }
     }
 
+    /// Whether notes are left out.
+    pub(crate) const fn is_quiet(self) -> bool {
+        self.quiet
+    }
+
     /// `bulla: …`: what was done, for information.
     pub(crate) fn note(self, message: &str) {
         if !self.quiet {

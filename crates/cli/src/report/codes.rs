@@ -58,6 +58,9 @@ codes! {
     DeprecatedData = "E0406", "the deprecated field spec.data cannot be used";
     TemplateFails = "E0407", "a template of a SealedSecret cannot be rendered";
 
+    Interrupted = "E0410", "the work was interrupted";
+    UnfinishedMerge = "E0411", "a merge is unfinished in the file";
+
     NoCluster = "E0501", "no cluster is configured";
     Kubeconfig = "E0502", "the kubeconfig cannot be used";
     ClusterUnreachable = "E0503", "the cluster does not answer";

@@ -77,7 +77,11 @@ impl Report {
 
     /// How the program ends because of it.
     pub(crate) fn exit(&self) -> Exit {
-        if self.code == Code::Usage { Exit::Usage } else { Exit::Failed }
+        match self.code {
+            Code::Usage => Exit::Usage,
+            Code::Interrupted => Exit::Interrupted,
+            _ => Exit::Failed,
+        }
     }
 
     /// As it goes to standard error: `bulla: error: …`, then `hint: …`.
