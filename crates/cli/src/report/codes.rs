@@ -76,6 +76,11 @@ codes! {
 
     StoryBroken = "E0701", "a step of the quickstart did not happen";
 
+    ConfigMalformed = "E0801", "the file .bulla.yaml cannot be understood";
+    ConfigKey = "E0802", "a key in .bulla.yaml does not exist";
+    ConfigValue = "E0803", "a value in .bulla.yaml cannot be used";
+    UnknownCluster = "E0804", "the cluster is not in .bulla.yaml";
+
     Internal = "E0901", "something failed that should not";
 }
 
