@@ -41,6 +41,7 @@ mod number;
 mod position;
 mod reader;
 mod scalar;
+mod splice;
 mod timestamp;
 mod writer;
 
@@ -50,4 +51,5 @@ pub use node::{Document, Entry, Node, Style, Value};
 pub use position::{Position, Span};
 pub use reader::{read_manifests, read_one};
 pub use scalar::Schema;
+pub use splice::{SpliceError, Splices};
 pub use writer::{Out, write_json, write_yaml};

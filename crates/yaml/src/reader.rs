@@ -1,12 +1,12 @@
 //! Bytes to documents: encoding, YAML or JSON, the split into documents.
 
-use crate::compose;
+use crate::compose::{self, Graph};
 use crate::decode::decode;
 use crate::error::Error;
 use crate::event::{Events, Origin};
 use crate::json::JsonReader;
 use crate::limits::Limits;
-use crate::node::Document;
+use crate::node::{Document, Node};
 use crate::position::{Locator, position_in_bytes};
 use crate::scalar::Schema;
 
@@ -25,15 +25,39 @@ const BOM: &str = "\u{feff}";
 /// # Errors
 /// See [`Error`]; no message repeats a value.
 pub fn read_manifests(text: &[u8], limits: &Limits) -> Result<Vec<Document>, Error> {
+    read_and_see(text, limits, &mut |_| {})
+}
+
+/// A document on its way to typed nodes.
+pub(crate) enum Seen<'s> {
+    /// The flat tree of a YAML document.
+    Yaml(&'s Graph<'s>),
+    /// The root of a JSON document.
+    Json(&'s Node),
+}
+
+/// [`read_manifests`] that shows each document, those that say `null` included.
+pub(crate) fn read_and_see(
+    text: &[u8],
+    limits: &Limits,
+    see: &mut dyn FnMut(Seen<'_>),
+) -> Result<Vec<Document>, Error> {
     let (text, origin) = check(text, limits)?;
-    let mut documents = Vec::new();
+    let mut sink = Sink { documents: Vec::new(), see };
     if text.trim_start().starts_with('{') {
-        read_json_stream(text, origin, limits, &mut documents)?;
+        read_json_stream(text, origin, limits, &mut sink)?;
     } else {
-        read_yaml_stream(text, origin, limits, &mut documents)?;
+        read_yaml_stream(text, origin, limits, &mut sink)?;
     }
+    let mut documents = sink.documents;
     documents.retain(|document| !document.root.is_null());
     Ok(documents)
+}
+
+/// What has been read so far, and who is shown it.
+struct Sink<'s> {
+    documents: Vec<Document>,
+    see: &'s mut dyn FnMut(Seen<'_>),
 }
 
 /// Reads an input that must hold exactly one document that is not empty.
@@ -74,19 +98,20 @@ fn check<'a>(bytes: &'a [u8], limits: &Limits) -> Result<(&'a str, Origin), Erro
     })
 }
 
-fn read_yaml_stream(text: &str, origin: Origin, limits: &Limits, documents: &mut Vec<Document>) -> Result<(), Error> {
+fn read_yaml_stream(text: &str, origin: Origin, limits: &Limits, sink: &mut Sink<'_>) -> Result<(), Error> {
     refuse_control_characters(text, origin)?;
     let mut events = Events::new(text, origin, limits);
     // granit announces documents before it knows what is in them: an empty stream has none.
-    while let Some(graph) = compose::next_document(&mut events, documents.len(), limits)? {
+    while let Some(graph) = compose::next_document(&mut events, sink.documents.len(), limits)? {
         if !graph.nodes.is_empty() {
-            documents.push(decode(&graph, Schema::GoYaml2, limits)?);
+            sink.documents.push(decode(&graph, Schema::GoYaml2, limits)?);
+            (sink.see)(Seen::Yaml(&graph));
         }
     }
     Ok(())
 }
 
-fn read_json_stream(text: &str, origin: Origin, limits: &Limits, documents: &mut Vec<Document>) -> Result<(), Error> {
+fn read_json_stream(text: &str, origin: Origin, limits: &Limits, sink: &mut Sink<'_>) -> Result<(), Error> {
     let mut reader = JsonReader::new(text, origin.bytes, limits.depth());
     loop {
         let at = reader.skip_space();
@@ -94,14 +119,17 @@ fn read_json_stream(text: &str, origin: Origin, limits: &Limits, documents: &mut
         if rest.is_empty() {
             return Ok(());
         }
-        if documents.len() >= limits.max_documents {
+        if sink.documents.len() >= limits.max_documents {
             return Err(Error::TooManyDocuments { position: reader.position(), limit: limits.max_documents });
         }
-        if rest.starts_with('{') || documents.is_empty() {
+        if rest.starts_with('{') || sink.documents.is_empty() {
             match reader.value() {
-                Ok((root, warnings)) => documents.push(Document { root, warnings }),
-                Err(error @ Error::Json { .. }) if documents.is_empty() => {
-                    return read_yaml_after_all(text, origin, limits, documents, error);
+                Ok((root, warnings)) => {
+                    (sink.see)(Seen::Json(&root));
+                    sink.documents.push(Document { root, warnings });
+                }
+                Err(error @ Error::Json { .. }) if sink.documents.is_empty() => {
+                    return read_yaml_after_all(text, origin, limits, sink, error);
                 }
                 Err(error) => return Err(error),
             }
@@ -113,7 +141,7 @@ fn read_json_stream(text: &str, origin: Origin, limits: &Limits, documents: &mut
         let start = at + markers;
         let lines = text[..start].bytes().filter(|&byte| byte == b'\n').count();
         let origin = Origin { bytes: origin.bytes + start, lines };
-        return read_yaml_stream(&text[start..], origin, limits, documents);
+        return read_yaml_stream(&text[start..], origin, limits, sink);
     }
 }
 
@@ -122,10 +150,10 @@ fn read_yaml_after_all(
     text: &str,
     origin: Origin,
     limits: &Limits,
-    documents: &mut Vec<Document>,
+    sink: &mut Sink<'_>,
     json_error: Error,
 ) -> Result<(), Error> {
-    read_yaml_stream(text, origin, limits, documents).map_err(|yaml_error| {
+    read_yaml_stream(text, origin, limits, sink).map_err(|yaml_error| {
         if matches!(yaml_error, Error::Yaml { .. }) && yaml_error.position() <= json_error.position() {
             json_error
         } else {

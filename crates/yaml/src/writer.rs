@@ -1,8 +1,8 @@
 //! Manifests as Go writes them. `yaml` ports go-yaml v2's emitter, `json` Go's `MarshalIndent`, `analysis` decides how a
 //! scalar may be quoted, `buffer` is the text that grows without leaving plaintext behind. Values come in as [`Out`].
 
-mod analysis;
-mod buffer;
+pub(crate) mod analysis;
+pub(crate) mod buffer;
 mod json;
 mod order;
 mod yaml;
@@ -116,6 +116,18 @@ impl From<i64> for Out<'_> {
     fn from(value: i64) -> Self {
         Self::Int(value)
     }
+}
+
+/// One entry of a block map as [`Out::to_yaml`] writes it, for a map that begins at column 0.
+pub(crate) fn yaml_entry(key: &str, value: &Out<'_>) -> Zeroizing<String> {
+    let mut buffer = Buffer::with_capacity(key.len() + value.size_hint());
+    yaml::write_entry(key, value, &mut buffer);
+    buffer.into_text()
+}
+
+/// A scalar of one line in the quotes that are wanted.
+pub(crate) fn yaml_token(text: &str, quoting: analysis::Quoting, buffer: &mut Buffer) {
+    yaml::write_token(text, quoting, buffer);
 }
 
 /// Text is borrowed, maps keep serde_json's order.

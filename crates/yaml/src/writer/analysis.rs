@@ -44,6 +44,19 @@ pub(crate) fn quoting(text: &str, simple_key: bool) -> Quoting {
     }
 }
 
+/// Whether the text can stand in single quotes on one line.
+pub(crate) fn fits_single_quotes(text: &str) -> bool {
+    !text.contains(is_break) && Allowed::of(text).single
+}
+
+/// Whether the text can be a line of a block scalar whose indentation is found by its first line.
+pub(crate) fn fits_block_line(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().all(|character| is_printable(character) && character != '\n')
+        && !text.starts_with(' ')
+        && !text.ends_with(' ')
+}
+
 struct Allowed {
     plain: bool,
     single: bool,

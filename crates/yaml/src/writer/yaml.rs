@@ -18,6 +18,23 @@ pub(crate) fn write(value: &Out<'_>, buffer: &mut Buffer) {
     emitter.write_indent();
 }
 
+/// Writes one entry of a map at column 0.
+pub(crate) fn write_entry(key: &str, value: &Out<'_>, buffer: &mut Buffer) {
+    let mut emitter = Emitter { buffer, column: 0, indent: Some(0), whitespace: true, indention: true };
+    emitter.entry(key, value);
+    emitter.write_indent();
+}
+
+/// Writes text on one line. A literal block needs more than one: it becomes double quotes.
+pub(crate) fn write_token(text: &str, quoting: Quoting, buffer: &mut Buffer) {
+    let mut emitter = Emitter { buffer, column: 0, indent: None, whitespace: true, indention: true };
+    match quoting {
+        Quoting::Plain => emitter.plain(text, false),
+        Quoting::Single => emitter.single(text, false),
+        Quoting::Double | Quoting::Literal => emitter.double(text, false),
+    }
+}
+
 /// What a node stands in; decides whether a list indents and where text may be folded.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Context {
@@ -75,19 +92,23 @@ impl Emitter<'_> {
         let mut sorted: Vec<_> = entries.iter().collect();
         sort_by_key(&mut sorted, |(key, _)| key);
         for (key, value) in sorted {
-            self.write_indent();
-            if analysis::is_simple_key(key) {
-                self.string(key, Context::SimpleKey);
-                self.indicator(":", false, false, false);
-            } else {
-                self.indicator("?", true, false, true);
-                self.string(key, Context::Mapping);
-                self.write_indent();
-                self.indicator(":", true, false, true);
-            }
-            self.node(value, Context::Mapping);
+            self.entry(key, value);
         }
         self.indent = outer;
+    }
+
+    fn entry(&mut self, key: &str, value: &Out<'_>) {
+        self.write_indent();
+        if analysis::is_simple_key(key) {
+            self.string(key, Context::SimpleKey);
+            self.indicator(":", false, false, false);
+        } else {
+            self.indicator("?", true, false, true);
+            self.string(key, Context::Mapping);
+            self.write_indent();
+            self.indicator(":", true, false, true);
+        }
+        self.node(value, Context::Mapping);
     }
 
     fn empty(&mut self, open: &str, close: &str) {
