@@ -1,0 +1,285 @@
+//! One run of one kubeseal: a folder of its own, its server, the process, and what is left behind.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::case::{Case, Content, What};
+use crate::opened::Keys;
+use crate::server::{Does, Reply, Server, Tls};
+
+/// Nothing here takes longer.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// An address where nobody listens.
+const CLOSED: &str = "127.0.0.1:1";
+
+/// What all runs share: the keys, and a folder with them and the binaries.
+pub(crate) struct Bench {
+    folder: tempfile::TempDir,
+    pub(crate) keys: Keys,
+    tls: Tls,
+}
+
+/// What a process is given. A stand-in may change it.
+#[derive(Clone)]
+pub(crate) struct Call {
+    pub(crate) args: Vec<String>,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) input: Vec<u8>,
+}
+
+/// What a process left behind. A stand-in may change it.
+#[derive(Clone)]
+pub(crate) struct Left {
+    pub(crate) code: i32,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
+    /// Each with its mode.
+    pub(crate) files: BTreeMap<String, (u32, Vec<u8>)>,
+    pub(crate) asked: Vec<String>,
+}
+
+/// The same, to be compared: texts, with ciphertexts opened, and without what differs from run to run.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) files: BTreeMap<String, String>,
+    pub(crate) asked: Vec<String>,
+}
+
+impl Bench {
+    pub(crate) fn new(real: &Path, ours: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = folder.path().join("k");
+        std::fs::create_dir(&keys).unwrap();
+        let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors");
+        for from in ["sealed/keys", "keys", "sealed/plain", "sealed/enc"] {
+            for entry in std::fs::read_dir(vectors.join(from)).unwrap() {
+                let entry = entry.unwrap();
+                let name = entry.file_name().into_string().unwrap();
+                let prefix = if from.ends_with("keys") { "" } else { &format!("{}-", &from["sealed/".len()..]) };
+                std::fs::copy(entry.path(), keys.join(format!("{prefix}{name}"))).unwrap();
+            }
+        }
+        let live = vectors.join("sealed-live");
+        for name in ["controller-key.yaml", "e2e.sealed.yaml"] {
+            std::fs::copy(live.join(name), keys.join(name)).unwrap();
+        }
+        let tls = Tls::new();
+        for (name, text) in &tls.files {
+            std::fs::write(keys.join(name), text).unwrap();
+        }
+        for (name, binary) in [("real", real), ("ours", ours)] {
+            let folder = folder.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            symlink(binary, folder.join("kubeseal")).unwrap();
+        }
+        Self { keys: Keys::read(&keys), folder, tls }
+    }
+
+    /// The folder that every run sees as `k`.
+    pub(crate) fn key_folder(&self) -> PathBuf {
+        self.folder.path().join("k")
+    }
+
+    /// Runs `which`, "real" or "ours", on `case`. `before` changes what it is given, `after` what it leaves.
+    pub(crate) fn run(
+        &self,
+        which: &str,
+        case: &Case,
+        before: impl Fn(&mut Call),
+        after: impl Fn(&mut Left),
+    ) -> Outcome {
+        let folder = tempfile::tempdir_in(self.folder.path()).unwrap();
+        let folder = folder.path();
+        symlink(self.key_folder(), folder.join("k")).unwrap();
+        let mut server = case.server.map(|_| Server::bind());
+        if let Some((server, _)) = &mut server
+            && case.server != Some(crate::case::ServerKind::Plain)
+        {
+            server.url = server.url.replace("http://", "https://");
+        }
+        let mut places = vec![("{dir}", folder.to_str().unwrap().to_owned()), ("{closed}", CLOSED.to_owned())];
+        if let Some((server, _)) = &server {
+            places.push(("{server}", server.url.clone()));
+            places.push(("{address}", server.address.clone()));
+        }
+        let fill = |text: &str| places.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
+        let bytes = |content: &Content| match content {
+            Content::Text(text) => fill(text).into_bytes(),
+            Content::Copy(name) => std::fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}")),
+            Content::Zeros(count) => vec![0; *count],
+        };
+        for file in &case.files {
+            let path = folder.join(&file.name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, bytes(&file.content)).unwrap();
+            let mode = if file.executable { 0o755 } else { 0o644 };
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let server = server.map(|(mut server, listener)| {
+            let replies = case.answers.iter().map(|answer| Reply {
+                target: answer.target.clone(),
+                what: match &answer.what {
+                    What::Hang => Does::Hang,
+                    What::Close => Does::Close,
+                    What::Status { code, headers, body } => Does::Answer {
+                        code: *code,
+                        headers: headers.iter().map(|(name, value)| (name.clone(), fill(value))).collect(),
+                        body: body.as_ref().map(&bytes),
+                    },
+                },
+            });
+            let certificate = std::fs::read(folder.join("k/rsa2048.crt")).unwrap();
+            server.answer(listener, case.server.unwrap(), &self.tls, replies.collect(), &certificate);
+            server
+        });
+        let mut call = Call {
+            args: case.args.iter().map(|word| fill(word)).collect(),
+            environment: case.environment.iter().map(|(name, value)| (name.clone(), fill(value))).collect(),
+            input: bytes(&case.input),
+        };
+        before(&mut call);
+        let program = self.folder.path().join(which).join("kubeseal");
+        let (code, stdout, stderr) = process(&program, folder, &call, case.tty);
+        let asked = server.as_ref().map(Server::asked).unwrap_or_default();
+        let mut files = BTreeMap::new();
+        collect(folder, folder, &mut files);
+        let mut left = Left { code, stdout, stderr, files, asked };
+        after(&mut left);
+
+        // Longer places first: the server's URL holds its address.
+        places.push(("{program}", program.to_str().unwrap().to_owned()));
+        places.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
+        let plain = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            let text = places.iter().fold(text.into_owned(), |text, (name, value)| text.replace(value.as_str(), name));
+            self.keys.open_all(&text, &case.opens)
+        };
+        Outcome {
+            code: left.code,
+            stdout: without_help(&plain(&left.stdout)),
+            stderr: plain(&left.stderr),
+            files: left
+                .files
+                .iter()
+                .map(|(name, (mode, bytes))| (name.clone(), format!("{mode:o} {}", plain(bytes))))
+                .collect(),
+            asked: left.asked.iter().map(|text| plain(text.as_bytes())).collect(),
+        }
+    }
+}
+
+/// Exit code, stdout and stderr.
+fn process(program: &Path, folder: &Path, call: &Call, tty: bool) -> (i32, Vec<u8>, Vec<u8>) {
+    let mut command = Command::new(program);
+    command
+        .args(&call.args)
+        .current_dir(folder)
+        .env_clear()
+        .env("HOME", folder)
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .envs(call.environment.iter().map(|(name, value)| (name, value)))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut terminal = None;
+    if tty {
+        let (master, slave) = terminal_pair();
+        command.stdin(slave);
+        terminal = Some(master);
+    } else {
+        command.stdin(Stdio::piped());
+    }
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    // The command holds the terminal's other side.
+    drop(command);
+    let input = call.input.clone();
+    let stdin = child.stdin.take();
+    let writer = std::thread::spawn(move || {
+        // A program that refuses early does not read everything.
+        if let Some(mut stdin) = stdin {
+            let _ = stdin.write_all(&input);
+        }
+        if let Some(terminal) = &mut terminal {
+            let _ = terminal.write_all(&input);
+            let _ = terminal.write_all(&[4]);
+        }
+        // Kept open until the process has ended: a hang-up is not an end of file.
+        terminal
+    });
+    let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let reader = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = err.read_to_end(&mut bytes);
+        bytes
+    });
+    let (done, watch) = channel::<()>();
+    let id = rustix::process::Pid::from_child(&child);
+    let watchdog = std::thread::spawn(move || {
+        if watch.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
+        }
+    });
+    let mut stdout = Vec::new();
+    let _ = out.read_to_end(&mut stdout);
+    let code = ended(&mut child);
+    drop(done);
+    watchdog.join().unwrap();
+    drop(writer.join().unwrap());
+    (code, stdout, reader.join().unwrap())
+}
+
+fn ended(child: &mut Child) -> i32 {
+    child.wait().unwrap().code().unwrap_or(-1)
+}
+
+fn terminal_pair() -> (File, File) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap();
+    let name = OsString::from(std::ffi::OsStr::from_bytes(name.as_bytes()));
+    let slave = File::options().read(true).write(true).open(name).unwrap();
+    (File::from(master), slave)
+}
+
+/// Every file below `folder`, but for the keys.
+fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, (u32, Vec<u8>)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+        let kind = std::fs::symlink_metadata(&path).unwrap();
+        if kind.is_dir() {
+            collect(root, &path, files);
+        } else if name != "k" {
+            let mode = if kind.is_symlink() { 0o120_000 } else { kind.permissions().mode() & 0o7777 };
+            files.insert(name, (mode, std::fs::read(&path).unwrap_or_default()));
+        }
+    }
+}
+
+/// Help texts are in the words of whoever wrote them; the flags, shorthands and kinds of values in front of them count.
+fn without_help(text: &str) -> String {
+    let mut result = String::new();
+    for line in text.split_inclusive('\n') {
+        let body = line.trim_start();
+        if line.starts_with("  ") && body.starts_with('-') && (body.starts_with("--") || body.get(2..3) == Some(",")) {
+            result.push_str(body.split("   ").next().unwrap_or_default().trim_end());
+            result.push('\n');
+        } else {
+            result.push_str(line);
+        }
+    }
+    result
+}

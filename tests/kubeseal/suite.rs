@@ -1,0 +1,153 @@
+//! All cases, run once through both binaries, for all tests of this suite.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::case::{self, Case, Content, What};
+use crate::compare;
+use crate::opened::Keys;
+use crate::peer;
+use crate::run::{Bench, Outcome};
+
+pub(crate) struct Suite {
+    pub(crate) bench: Bench,
+    pub(crate) tried: Vec<Tried>,
+    pub(crate) took: Duration,
+}
+
+/// A case, and what came of it.
+pub(crate) struct Tried {
+    pub(crate) case: Case,
+    pub(crate) real: Outcome,
+    pub(crate) ours: Outcome,
+}
+
+/// The folder of this suite.
+pub(crate) fn folder() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/kubeseal"))
+}
+
+/// Runs everything at the first call. None, and a line that says why, where the real tool is missing.
+pub(crate) fn suite() -> Option<&'static Suite> {
+    static SUITE: OnceLock<Option<Suite>> = OnceLock::new();
+    let run = || match peer::real() {
+        Ok(real) => Some(Suite::run(&real)),
+        Err(reason) => {
+            crate::say(&format!("not here: {reason}"));
+            None
+        }
+    };
+    SUITE.get_or_init(run).as_ref()
+}
+
+impl Suite {
+    fn run(real: &Path) -> Self {
+        let began = Instant::now();
+        let bench = Bench::new(real, Path::new(env!("CARGO_BIN_EXE_bulla")));
+        let mut cases = case::all(&folder().join("cases"));
+        if let Ok(wanted) = std::env::var("BULLA_KUBESEAL_CASES") {
+            cases.retain(|case| case.id.contains(&wanted));
+        }
+        for case in &mut cases {
+            put_ciphertexts(case, &bench.keys);
+        }
+        let outcomes = in_parallel(&cases, |case| {
+            (bench.run("real", case, |_| {}, |_| {}), bench.run("ours", case, |_| {}, |_| {}))
+        });
+        let tried = cases.into_iter().zip(outcomes).map(|(case, (real, ours))| Tried { case, real, ours }).collect();
+        Self { bench, tried, took: began.elapsed() }
+    }
+}
+
+impl Tried {
+    /// Both do the same, or differ as they should.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        let mut wrong = compare::misunderstandings(&self.case, &self.real);
+        wrong.extend(compare::problems(&self.case, &self.real, &self.ours));
+        (!wrong.is_empty()).then(|| format!("{}: {}", self.case.id, wrong.join("\n  ")))
+    }
+}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (who, outcome) in [("real", &self.real), ("ours", &self.ours)] {
+            writeln!(formatter, "{}: {who} exits with {}", self.case.id, outcome.code)?;
+            let cut = |text: &str| text.chars().take(2500).collect::<String>();
+            writeln!(formatter, "--- stdout\n{}\n--- stderr\n{}", cut(&outcome.stdout), cut(&outcome.stderr))?;
+            let given = |name: &str| self.case.files.iter().any(|file| file.name == name);
+            for (name, text) in outcome.files.iter().filter(|(name, _)| !given(name) || name.ends_with("yaml")) {
+                writeln!(formatter, "--- {name}\n{}", cut(text))?;
+            }
+            for asked in &outcome.asked {
+                writeln!(formatter, "--- asked {}", cut(asked))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Puts ciphertexts where `{sealed:LABEL:TEXT}` stands, the same ones for both binaries, and the long texts.
+fn put_ciphertexts(case: &mut Case, keys: &Keys) {
+    let put = |text: &mut String| {
+        replace(text, "{sealed:", |body| {
+            let (label, plain) = body.split_once(':').unwrap();
+            keys.seal(label, plain)
+        });
+        replace(text, "{xs:", |count| "x".repeat(count.parse().unwrap()));
+        replace(text, "{items:", |count| {
+            let items: Vec<String> =
+                (0..count.parse().unwrap()).map(|at: u32| format!("item-{at}: text {at}")).collect();
+            items.join(", ")
+        });
+    };
+    let content = |content: &mut Content| {
+        if let Content::Text(text) = content {
+            put(text);
+        }
+    };
+    content(&mut case.input);
+    case.files.iter_mut().for_each(|file| content(&mut file.content));
+    for answer in &mut case.answers {
+        if let What::Status { body: Some(body), .. } = &mut answer.what {
+            content(body);
+        }
+    }
+}
+
+fn replace(text: &mut String, opening: &str, with: impl Fn(&str) -> String) {
+    while let Some(start) = text.find(opening) {
+        let end = start + text[start..].find('}').unwrap();
+        let new = with(&text[start + opening.len()..end]);
+        text.replace_range(start..=end, &new);
+    }
+}
+
+/// The cases that are known to be wrong, to be mended: `KNOWN.txt`.
+pub(crate) fn known() -> Vec<String> {
+    let text = std::fs::read_to_string(folder().join("KNOWN.txt")).unwrap_or_default();
+    text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(str::to_owned).collect()
+}
+
+/// `work` on every item, on a few threads; results in the order of the items.
+pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let mut results: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let worker = || {
+            let mut done = Vec::new();
+            while let Some((at, item)) =
+                Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, items.get(at)?)))
+            {
+                done.push((at, work(item)));
+            }
+            done
+        };
+        // More than cores: some wait for a timeout.
+        let workers: Vec<_> = (0..6).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    results.sort_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
+}
