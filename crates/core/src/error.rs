@@ -97,6 +97,52 @@ pub enum Error {
     /// An age file could not be written.
     #[error("encrypt an age file")]
     AgeEncrypt,
+    /// Text that should be an identity is none.
+    #[error("not an age identity: expected AGE-SECRET-KEY-1… or AGE-SECRET-KEY-PQ-1…, as age-keygen prints it")]
+    AgeIdentityMalformed,
+    /// The public half of an age key pair was given instead of the secret one.
+    #[error("this is an age recipient, which opens nothing: give its identity (AGE-SECRET-KEY-…)")]
+    AgeRecipientNotIdentity,
+    /// An identity that only another program can use.
+    #[error(
+        "identities of {kind} are not supported here: give an AGE-SECRET-KEY-…, or decrypt with the age tool first"
+    )]
+    AgeIdentityKind {
+        /// Whose identities.
+        kind: &'static str,
+    },
+    /// A line of an identity file cannot be used.
+    #[error("line {line}: {source}")]
+    AgeIdentityAt {
+        /// The number of the line, from 1.
+        line: usize,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// The identity file is itself encrypted.
+    #[error("the identity file is itself encrypted, with a passphrase: decrypt it with the age tool first")]
+    AgeIdentityEncrypted,
+    /// A file without an identity.
+    #[error("there is no identity in the file")]
+    AgeNoIdentity,
+    /// The bytes are no age file.
+    #[error("not an age file")]
+    AgeNotAFile,
+    /// The file is for whoever knows a passphrase.
+    #[error("the age file is encrypted with a passphrase, not to a recipient")]
+    AgePassphrase,
+    /// None of the identities is a recipient of the file.
+    #[error("no identity opens the age file: it was encrypted to other recipients")]
+    AgeNoMatch,
+    /// The file does not authenticate.
+    #[error("the age file is damaged: it was changed or cut after it was written")]
+    AgeDamaged,
+    /// The plaintext is larger than the caller allows.
+    #[error("the age file holds more than {limit} bytes")]
+    AgeTooLarge {
+        /// How much is allowed.
+        limit: usize,
+    },
     /// A YAML or JSON text does not parse.
     #[error(transparent)]
     Yaml(#[from] bulla_yaml::Error),

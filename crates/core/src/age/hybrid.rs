@@ -1,32 +1,40 @@
-//! The hybrid recipient of age: HPKE with ML-KEM-768 and X25519 (KEM 0x647a), HKDF-SHA256 and ChaCha20-Poly1305.
+//! The hybrid recipient and identity of age: HPKE with ML-KEM-768 and X25519 (KEM 0x647a), HKDF-SHA256 and ChaCha20-Poly1305.
 //!
 //! The stanza is `-> mlkem768x25519 ENC` with the encapsulated key (1120 bytes) in unpadded base64, and a body of 32 bytes: the
 //! sealed file key. The recipient is the public key (1216 bytes) in Bech32 under `age1pq`; that is longer than Bech32 allows for
 //! addresses, whose checksum is not promised to find every error at that length (age-encryption.org/v1, hybrid recipients).
+//! The identity is a seed of 32 bytes in upper-case Bech32 under `AGE-SECRET-KEY-PQ-`.
 
 use std::collections::HashSet;
 
-use age::EncryptError;
+use age::{DecryptError, EncryptError};
 use age_core::format::{FileKey, Stanza};
 use age_core::secrecy::ExposeSecret as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bech32::primitives::decode::CheckedHrpstring;
-use bech32::{Bech32, Checksum};
+use bech32::{Bech32, Checksum, Hrp};
 use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::XWing;
-use hpke::{Deserializable as _, Kem, OpModeS, Serializable as _};
+use hpke::{Deserializable as _, Kem, OpModeR, OpModeS, Serializable as _};
+use zeroize::Zeroizing;
 
 const PREFIX: &str = "age1pq";
+const SECRET_PREFIX: &str = "AGE-SECRET-KEY-PQ-";
 const STANZA: &str = "mlkem768x25519";
 const INFO: &[u8] = b"age-encryption.org/mlkem768x25519";
+/// A file key is as long as that.
+const FILE_KEY_BYTES: usize = 16;
 /// Recipients with this label are not mixed with others.
 const LABEL: &str = "postquantum";
 
 /// The public half.
 #[derive(Clone)]
 pub(super) struct Recipient(<XWing as Kem>::PublicKey);
+
+/// The secret half. It clears itself.
+pub(super) struct Identity(<XWing as Kem>::PrivateKey);
 
 /// Bech32 without its limit on length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,40 +73,68 @@ impl age::Recipient for Recipient {
     }
 }
 
+impl Identity {
+    /// Reads the text form.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let parsed = CheckedHrpstring::new::<LongBech32>(text).ok()?;
+        if !parsed.hrp().as_str().eq_ignore_ascii_case(SECRET_PREFIX) {
+            return None;
+        }
+        let mut seed = Zeroizing::new(Vec::with_capacity(64));
+        seed.extend(parsed.byte_iter().take(33));
+        <XWing as Kem>::PrivateKey::from_bytes(&seed).ok().map(Self)
+    }
+
+    /// The text of the public half.
+    pub(super) fn recipient(&self) -> Option<String> {
+        let public = XWing::sk_to_pk(&self.0).to_bytes();
+        bech32::encode::<LongBech32>(Hrp::parse(PREFIX).ok()?, &public).ok()
+    }
+}
+
+impl age::Identity for Identity {
+    /// A stanza does not say whose it is: one that does not open may be somebody else's.
+    fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, DecryptError>> {
+        if stanza.tag != STANZA {
+            return None;
+        }
+        let encapsulated = match &stanza.args[..] {
+            [text] => STANDARD_NO_PAD.decode(text).ok(),
+            _ => None,
+        };
+        let encapsulated = encapsulated.and_then(|bytes| <XWing as Kem>::EncappedKey::from_bytes(&bytes).ok());
+        let (Some(encapsulated), 32) = (encapsulated, stanza.body.len()) else {
+            return Some(Err(DecryptError::InvalidHeader));
+        };
+        let mut context =
+            hpke::setup_receiver::<ChaCha20Poly1305, HkdfSha256, XWing>(&OpModeR::Base, &self.0, &encapsulated, INFO)
+                .ok()?;
+        let opened = Zeroizing::new(context.open(&stanza.body, &[]).ok()?);
+        if opened.len() != FILE_KEY_BYTES {
+            return Some(Err(DecryptError::InvalidHeader));
+        }
+        Some(Ok(FileKey::init_with_mut(|key| key.copy_from_slice(&opened))))
+    }
+}
+
 #[cfg(test)]
 pub(super) mod tests {
-    use age::DecryptError;
-    use bech32::Hrp;
-    use hpke::OpModeR;
-
     use super::*;
     use crate::age::Recipients;
 
-    /// The secret half, as the age tool uses it: enough to open what was encrypted here.
-    pub(in crate::age) struct Identity(<XWing as Kem>::PrivateKey);
-
-    impl age::Identity for Identity {
-        fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, DecryptError>> {
-            let [encapsulated] = &stanza.args[..] else { return None };
-            let encapsulated = STANDARD_NO_PAD.decode(encapsulated).ok().filter(|_| stanza.tag == STANZA)?;
-            let encapsulated = <XWing as Kem>::EncappedKey::from_bytes(&encapsulated).unwrap();
-            let mut context = hpke::setup_receiver::<ChaCha20Poly1305, HkdfSha256, XWing>(
-                &OpModeR::Base,
-                &self.0,
-                &encapsulated,
-                INFO,
-            )
-            .unwrap();
-            let opened = context.open(&stanza.body, &[]).ok()?;
-            Some(Ok(FileKey::new(Box::new(opened.try_into().unwrap()))))
-        }
-    }
-
-    pub(in crate::age) fn pair() -> (Identity, crate::age::Recipient) {
+    /// A new pair, the secret half as text.
+    pub(in crate::age) fn pair_as_text() -> (String, crate::age::Recipient) {
         let (private, public) = XWing::gen_keypair();
         let text = bech32::encode::<LongBech32>(Hrp::parse(PREFIX).unwrap(), &public.to_bytes()).unwrap();
         assert_eq!(text.len(), 1959, "the length that age's own recipients have");
-        (Identity(private), crate::age::Recipient::parse(&text).unwrap())
+        let secret =
+            bech32::encode_upper::<LongBech32>(Hrp::parse(SECRET_PREFIX).unwrap(), &private.to_bytes()).unwrap();
+        (secret, crate::age::Recipient::parse(&text).unwrap())
+    }
+
+    pub(in crate::age) fn pair() -> (Identity, crate::age::Recipient) {
+        let (secret, recipient) = pair_as_text();
+        (Identity::parse(&secret).unwrap(), recipient)
     }
 
     #[test]
@@ -125,13 +161,10 @@ pub(super) mod tests {
         let vector: serde_json::Value =
             serde_json::from_str(include_str!("../../../../tests/vectors/age/hybrid.json")).unwrap();
         let text = |name: &str| vector[name].as_str().unwrap();
-        let identity = text("identity").to_lowercase();
-        let identity = CheckedHrpstring::new::<LongBech32>(&identity).unwrap().byte_iter().collect::<Vec<u8>>();
-        let identity = <XWing as Kem>::PrivateKey::from_bytes(&identity).unwrap();
-        let recipient = Recipient::parse(text("recipient")).unwrap();
-        assert_eq!(XWing::sk_to_pk(&identity).to_bytes(), recipient.0.to_bytes());
+        let identity = Identity::parse(text("identity")).unwrap();
+        assert_eq!(identity.recipient().as_deref(), Some(text("recipient")));
         let file = base64::engine::general_purpose::STANDARD.decode(text("file")).unwrap();
-        let identity: &dyn age::Identity = &Identity(identity);
+        let identity: &dyn age::Identity = &identity;
         let mut plaintext = String::new();
         let decryptor = age::Decryptor::new(&file[..]).unwrap();
         decryptor.decrypt(std::iter::once(identity)).unwrap().read_to_string(&mut plaintext).unwrap();

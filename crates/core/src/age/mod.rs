@@ -1,14 +1,19 @@
 //! age files (age-encryption.org/v1): to whom a file is encrypted, and the encryption of bytes in memory.
 //!
 //! What lives here: [`Recipient`], the public halves as people paste them, of both kinds that age has natively; and [`Recipients`],
-//! a set of them that a file can be encrypted to. The format is the `age` crate's; the hybrid post-quantum stanza, which that crate
-//! does not have, is in [`hybrid`]. What does not live here: files, identities, passphrases.
+//! a set of them that a file can be encrypted to; [`Identity`], the secret half, and [`Identities`], which open files. The format is
+//! the `age` crate's; the hybrid post-quantum stanza, which that crate does not have, is in [`hybrid`]. What does not live here:
+//! files, passphrases, SSH keys, plugins.
 
 mod hybrid;
+mod identities;
+mod identity;
 mod recipient;
 
 use std::io::Write as _;
 
+pub use identities::Identities;
+pub use identity::Identity;
 pub use recipient::Recipient;
 
 use crate::Error;
