@@ -1,1 +1,3 @@
-//! bulla seal: inputs, trees, certificates
+//! `bulla seal`, `bulla cert` and `.bulla.yaml`: which certificate, which Secrets, which files.
+
+mod certificates;

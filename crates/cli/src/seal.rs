@@ -2,10 +2,10 @@
 
 use bulla_core::sealed::{Converted, ConvertedPart, PlainSecret, Scope, SealingCertificate};
 use bulla_yaml::{Document, Limits, Warning};
-use jiff::Timestamp;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use crate::cert::{self, CertificateChoice, Chosen, Given};
 use crate::io::{Console, Source, Target, input, read};
 use crate::manifest::{self, Format};
 use crate::report::{Code, Report, Result, bad_manifest, bad_secret, chain};
@@ -16,7 +16,7 @@ pub(crate) struct Options {
     /// Where the Secrets are.
     pub(crate) sources: Vec<Source>,
     /// The certificate to seal with.
-    pub(crate) certificate: Option<Source>,
+    pub(crate) certificate: CertificateChoice,
     /// The scope; else the one that each Secret's annotations state.
     pub(crate) scope: Option<Scope>,
     /// For Secrets that have none.
@@ -33,15 +33,15 @@ pub(crate) struct Options {
 
 /// Runs the command.
 pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
-    let Some(certificate) = &options.certificate else {
-        return Err(Report::new(Code::NoCertificateGiven, "no certificate is given to seal with").hint(
-            "fetch the cluster's certificate once, it is public: bulla cert fetch > cert.pem\n\
-             then: bulla seal --cert cert.pem FILE",
-        ));
-    };
-    input::refuse_stdin_twice(options.sources.iter().chain([certificate]))?;
+    if let Some(Given::File(certificate)) = &options.certificate.given {
+        input::refuse_stdin_twice(options.sources.iter().chain([certificate]))?;
+    }
     // The certificate first, as kubeseal does: plaintext is not read for nothing.
-    let certificate = crate::cert::load(certificate, Timestamp::now(), console)?;
+    let first = options.sources.iter().find_map(|source| match source {
+        Source::File(path) => Some(path.as_path()),
+        Source::Stdin => None,
+    });
+    let Chosen { certificate, .. } = cert::choose_for(&options.certificate, first, console)?;
 
     let mut secrets = Vec::new();
     for source in &options.sources {

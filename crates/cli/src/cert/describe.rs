@@ -1,11 +1,15 @@
 //! What a person wants to know of a certificate: whose it is, how old, and whether it should be used.
 
+use std::path::Path;
+
 use bulla_core::sealed::SealingCertificate;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::choose::{CertificateChoice, Chosen, entry, select};
 use crate::age::{age, day};
-use crate::io::{Source, Target, read};
+use crate::config::Config;
+use crate::io::{Console, Source, Target, read};
 use crate::report::{Result, bad_certificate};
 
 /// The facts about a certificate at one moment.
@@ -88,12 +92,28 @@ impl Description {
     }
 }
 
-/// `bulla cert show`: an expired certificate is shown, too.
-pub(crate) fn show(source: &Source, as_json: bool, now: Timestamp) -> Result<()> {
-    let pem = read(source)?;
-    let certificate =
-        SealingCertificate::from_pem(&pem).map_err(|error| bad_certificate(&source.to_string(), &error))?;
+/// `bulla cert show`: an expired certificate is shown, too. Without a file it is the one that `bulla seal` would use here.
+pub(crate) fn show(source: Option<&Source>, choice: &CertificateChoice, as_json: bool, console: Console) -> Result<()> {
+    let now = Timestamp::now();
+    let Chosen { certificate, from } = match source {
+        Some(source) => {
+            let from = source.to_string();
+            let pem = read(source)?;
+            let certificate = SealingCertificate::from_pem(&pem).map_err(|error| bad_certificate(&from, &error))?;
+            Chosen { certificate, from }
+        }
+        None => {
+            let config = Config::find(Path::new(""))?;
+            select(choice, entry(choice, config.as_ref(), None)?, now, console)?
+        }
+    };
     let description = Description::of(&certificate, now);
-    let text = if as_json { format!("{:#}\n", description.json()) } else { description.table() };
+    let text = if as_json {
+        let mut report = description.json();
+        report["from"] = from.into();
+        format!("{report:#}\n")
+    } else {
+        format!("{}from         {from}\n", description.table())
+    };
     Target::Stdout.write(text.as_bytes())
 }

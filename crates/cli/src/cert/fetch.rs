@@ -1,13 +1,15 @@
 //! Fetching the sealing certificate: through the API server's service proxy as kubeseal does, or from a URL.
 //!
-//! What is fetched is public, but it decides who can read what is sealed with it; so its fingerprint is shown, and a plain-HTTP
-//! URL is warned about. Pinning a fingerprint comes later; until then: compare, then commit the file.
+//! What is fetched is public, but it decides who can read what is sealed with it; so its fingerprint is shown and compared with
+//! the pinned one, and a plain-HTTP URL is warned about.
 
 use bulla_core::sealed::SealingCertificate;
 use jiff::Timestamp;
 
 use super::describe::Description;
-use crate::cluster;
+use super::pins::Pins;
+use super::search::{self, Offer, Wanted};
+use crate::cluster::{self, Choice};
 use crate::io::{Console, Target, input};
 use crate::report::{Code, Report, Result, bad_certificate, chain, os_error};
 use crate::service_proxy::Place;
@@ -17,9 +19,9 @@ pub(crate) const CONTROLLER_NAMESPACE: &str = "kube-system";
 /// The name of the controller's Service in upstream's manifests.
 pub(crate) const CONTROLLER_NAME: &str = "sealed-secrets-controller";
 
-const ACCEPT: &str = "application/x-pem-file, */*";
+pub(super) const ACCEPT: &str = "application/x-pem-file, */*";
 /// A certificate of the largest key is under 4 KiB.
-const MAX_BYTES: u64 = 256 << 10;
+pub(super) const MAX_BYTES: u64 = 256 << 10;
 
 /// Where the certificate is.
 #[derive(Clone, Debug)]
@@ -30,28 +32,63 @@ pub(crate) enum Origin {
     Url(String),
 }
 
-/// `bulla cert fetch`: prints the certificate, or writes it to a file, and says which one it is.
-pub(crate) fn run(origin: &Origin, target: &Target, console: Console) -> Result<()> {
-    if let Origin::Url(url) = origin
-        && is_unprotected(url)
-    {
+/// `bulla cert fetch`
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// A `http://`, `https://` or `file://` URL, instead of a cluster.
+    pub(crate) url: Option<String>,
+    /// Which cluster.
+    pub(crate) cluster: Choice,
+    /// Which controller of it.
+    pub(crate) controller: Wanted,
+    /// Where the certificate goes.
+    pub(crate) target: Target,
+}
+
+/// Prints the certificate, or writes it to a file, and says which one it is. What is pinned stays as it is.
+pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
+    let now = Timestamp::now();
+    let (from, pem, certificate, pinned) = match &options.url {
+        Some(url) => {
+            warn_if_unprotected(url, console);
+            let name = url.escape_debug().to_string();
+            let pem = fetch(&Origin::Url(url.clone()))?;
+            let certificate = SealingCertificate::from_pem(&pem).map_err(|error| bad_certificate(&name, &error))?;
+            (url.escape_debug().to_string(), pem, certificate, None)
+        }
+        None => cluster::block_on(async {
+            let config = cluster::config(&options.cluster).await?;
+            let pins = Pins::of(&config);
+            let Offer { namespace, name, certificate, pem } = search::ask(config, &options.controller).await?;
+            // A pin that cannot be read is `seal`'s to refuse; this only looks.
+            let pinned =
+                pins.ok().flatten().and_then(|pins| Some(pins.for_place(&namespace, &name)?.fingerprint().clone()));
+            Ok((format!("Service {namespace}/{name}"), pem, certificate, pinned))
+        })?,
+    };
+    let description = Description::of(&certificate, now);
+    console.note(&format!("fetched {}, from {from}", description.one_line()));
+    for warning in description.warnings() {
+        console.warn(&format!("{from}: {warning}"));
+    }
+    if let Some(pinned) = pinned.filter(|pinned| pinned != certificate.fingerprint()) {
+        console.warn(&format!(
+            "the certificate of {from} is not the one that is pinned on this machine, {pinned}: compare it with your team or administrator, \
+             then: bulla cert pin {}",
+            certificate.fingerprint()
+        ));
+    }
+    options.target.write(&pem)
+}
+
+/// Whoever is on the way can exchange the certificate.
+pub(super) fn warn_if_unprotected(url: &str, console: Console) {
+    if is_unprotected(url) {
         console.warn(&format!(
             "{}: plain HTTP: whoever is on the way can exchange the certificate and read what you seal",
             url.escape_debug()
         ));
     }
-    let pem = fetch(origin)?;
-    let name = match origin {
-        Origin::Cluster(Place { namespace, name, .. }) => format!("the certificate of {namespace}/{name}"),
-        Origin::Url(url) => url.escape_debug().to_string(),
-    };
-    let certificate = SealingCertificate::from_pem(&pem).map_err(|error| bad_certificate(&name, &error))?;
-    let description = Description::of(&certificate, Timestamp::now());
-    console.note(&format!("fetched {}", description.one_line()));
-    for warning in description.warnings() {
-        console.warn(&format!("{name}: {warning}"));
-    }
-    target.write(&pem)
 }
 
 /// The bytes of the certificate, unchecked.

@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use bulla_core::sealed::Scope;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use super::cert_args::{CertCommand, CertificateArgs};
 use super::help;
 use super::serve_args::{ControllerArgs, DevclusterArgs};
-use crate::cert::fetch::{CONTROLLER_NAME, CONTROLLER_NAMESPACE, Origin};
 use crate::cluster::Choice;
 use crate::io::{Source, Target};
 use crate::manifest::Format;
 use crate::report::Result;
-use crate::service_proxy::Place;
 use crate::{seal, unseal};
 
 /// Secrets that can be committed: seal them before a commit, let the controller turn them into native Secrets.
@@ -48,7 +47,7 @@ pub(crate) enum Command {
     /// Print the plain Secrets behind SealedSecrets, with private keys at hand and without a cluster
     #[command(after_help = help::UNSEAL)]
     Unseal(UnsealArgs),
-    /// Show or fetch sealing certificates
+    /// Show, fetch or pin sealing certificates
     #[command(arg_required_else_help = true)]
     Cert {
         #[command(subcommand)]
@@ -68,32 +67,12 @@ pub(crate) enum Command {
     },
 }
 
-/// `bulla cert …`
-#[derive(Debug, Subcommand)]
-pub(crate) enum CertCommand {
-    /// Show fingerprint, size, validity and age of a certificate
-    #[command(after_help = help::CERT_SHOW)]
-    Show {
-        /// PEM file; - is standard input
-        file: PathBuf,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Fetch the sealing certificate of a cluster; fingerprint and age go to standard error
-    #[command(after_help = help::CERT_FETCH)]
-    Fetch(FetchArgs),
-}
-
 /// `bulla seal`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SealArgs {
     /// Manifests with Secrets, YAML or JSON, one or many documents; none or - is standard input
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The cluster's sealing certificate, PEM; - is standard input
-    #[arg(long, value_name = "FILE")]
-    cert: Option<PathBuf>,
     /// Where the values may be opened: under this name, in this namespace, or anywhere in the cluster
     /// [default: what the Secret's annotations say, else strict]
     #[arg(long, value_name = "SCOPE")]
@@ -107,6 +86,8 @@ pub(crate) struct SealArgs {
     /// Seal Secrets without data, too
     #[arg(long)]
     allow_empty_data: bool,
+    #[command(flatten)]
+    certificate: CertificateArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -133,25 +114,6 @@ struct OutputArgs {
     /// Write to FILE instead of standard output; the file is replaced as a whole, or left as it is
     #[arg(short, long, value_name = "FILE")]
     write: Option<PathBuf>,
-}
-
-/// `bulla cert fetch`
-#[derive(Debug, ClapArgs)]
-pub(crate) struct FetchArgs {
-    #[command(flatten)]
-    cluster: ClusterArgs,
-    /// Namespace of the controller
-    #[arg(long, value_name = "NAMESPACE", default_value = CONTROLLER_NAMESPACE, env = "SEALED_SECRETS_CONTROLLER_NAMESPACE")]
-    controller_namespace: String,
-    /// Name of the controller's Service
-    #[arg(long, value_name = "NAME", default_value = CONTROLLER_NAME, env = "SEALED_SECRETS_CONTROLLER_NAME")]
-    controller_name: String,
-    /// Fetch from this http://, https:// or file:// URL instead
-    #[arg(long, value_name = "URL", conflicts_with_all = ["kubeconfig", "context"])]
-    url: Option<String>,
-    /// Write to FILE instead of standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) write: Option<PathBuf>,
 }
 
 /// Which cluster.
@@ -212,7 +174,7 @@ impl SealArgs {
     pub(crate) fn resolve(self) -> Result<seal::Options> {
         Ok(seal::Options {
             sources: Source::from_args(&self.files)?,
-            certificate: self.cert.as_deref().map(Source::from_arg),
+            certificate: self.certificate.choice(),
             scope: self.scope.map(Scope::from),
             namespace: self.namespace,
             name: self.name,
@@ -231,19 +193,6 @@ impl UnsealArgs {
             format: self.output.output,
             target: Target::from_arg(self.output.write),
         })
-    }
-}
-
-impl FetchArgs {
-    pub(crate) fn origin(self) -> Origin {
-        match self.url {
-            Some(url) => Origin::Url(url),
-            None => Origin::Cluster(Place {
-                choice: self.cluster.choice(),
-                namespace: self.controller_namespace,
-                name: self.controller_name,
-            }),
-        }
     }
 }
 

@@ -34,22 +34,6 @@ Example:
 If one value does not open, nothing is printed, and each value that does not is explained. New
 files that are written with --write are readable by you only.";
 
-/// `bulla cert show --help`
-pub(crate) const CERT_SHOW: &str = "\
-Example:
-  bulla cert show cert.pem
-  bulla cert show --json cert.pem | jq -r .fingerprint";
-
-/// `bulla cert fetch --help`
-pub(crate) const CERT_FETCH: &str = "\
-Example:
-  bulla cert fetch > cert.pem
-  bulla cert fetch --context prod --controller-name sealed-secrets -w prod.pem
-  bulla cert fetch --url https://sealed.example.com/v1/cert.pem -w prod.pem
-
-The right to read services/proxy in the controller's namespace is needed. Compare the fingerprint
-with what your administrator says, then commit the file. (Pinning comes in a later version.)";
-
 /// `bulla completion --help`
 pub(crate) const COMPLETION: &str = "\
 Examples:

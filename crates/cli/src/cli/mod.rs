@@ -1,6 +1,7 @@
 //! bulla's own command line: raw flags, resolved once into the options of a command, then run.
 
 mod args;
+pub(crate) mod cert_args;
 mod change_args;
 mod edit_args;
 mod go_values;
@@ -21,9 +22,10 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
-use self::args::{Args, CertCommand, Command};
+use self::args::{Args, Command};
+use self::cert_args::CertCommand;
 use crate::cert;
-use crate::io::{Console, Source, Target};
+use crate::io::Console;
 use crate::report::{Code, Exit, Report, Result};
 use crate::serve::{controller, devcluster};
 use crate::{completion, quickstart, seal, unseal};
@@ -60,13 +62,12 @@ fn dispatch(command: Command, console: Console) -> Result<Exit> {
         Command::Quickstart { keep, json } => quickstart::run(quickstart::Options { json, keep }, console),
         Command::Seal(args) => done(seal::run(&args.resolve()?, console)),
         Command::Unseal(args) => done(unseal::run(&args.resolve()?, console)),
-        Command::Cert { command: CertCommand::Show { file, json } } => {
-            done(cert::show(&Source::from_arg(&file), json, jiff::Timestamp::now()))
+        Command::Cert { command: CertCommand::Show(args) } => {
+            let (source, choice, json) = args.resolve();
+            done(cert::show(source.as_ref(), &choice, json, console))
         }
-        Command::Cert { command: CertCommand::Fetch(args) } => {
-            let target = Target::from_arg(args.write.clone());
-            done(cert::fetch::run(&args.origin(), &target, console))
-        }
+        Command::Cert { command: CertCommand::Fetch(args) } => done(cert::fetch::run(&args.resolve(), console)),
+        Command::Cert { command: CertCommand::Pin(args) } => done(cert::pin::run(&args.resolve(), console)),
         Command::Controller(args) => done(controller::run(args.resolve(false)?)),
         Command::Devcluster(args) => done(devcluster::run(&args.resolve(), console)),
         Command::Completion { shell } => done(completion::run(shell, self::command())),

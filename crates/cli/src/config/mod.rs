@@ -9,6 +9,7 @@
 
 mod error;
 mod file;
+#[allow(dead_code, reason = "until `seal -r` lands")]
 mod rules;
 
 use std::path::{Path, PathBuf};
@@ -84,6 +85,7 @@ pub(crate) enum Format {
     Sops,
 }
 
+#[allow(dead_code, reason = "until `seal -r` lands")]
 impl Config {
     /// The file that rules over `start`, a folder; none is no error.
     pub(crate) fn find(start: &Path) -> Result<Option<Self>> {
@@ -223,6 +225,7 @@ fn read_text(path: &Path) -> std::io::Result<String> {
 
 impl Rule {
     /// The scope that values are sealed with, if the rule says one.
+    #[allow(dead_code, reason = "until `seal -r` lands")]
     pub(crate) fn scope(&self) -> Option<Scope> {
         self.scope
     }

@@ -16,7 +16,8 @@ use super::api::{Api, synced};
 use super::stage::{CONTROLLER_NAMESPACE, Folder, Running};
 use super::teller::Outcome;
 use super::{SAMPLE, broken};
-use crate::cert::fetch::{self, Origin};
+use crate::cert::{CertificateChoice, Given, Wanted, fetch};
+use crate::cluster::Choice;
 use crate::io::{Console, Source, Target};
 use crate::report::{Code, Report, Result};
 use crate::serve::controller;
@@ -41,9 +42,13 @@ async fn command(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<(
 }
 
 pub(super) async fn fetch_certificate(folder: &Folder, controller: &Running, name: &str) -> Result<Outcome<()>> {
-    let origin = Origin::Url(format!("http://{}/v1/cert.pem", controller.http));
-    let target = Target::File(folder.path(name));
-    command(move || fetch::run(&origin, &target, QUIET)).await?;
+    let options = fetch::Options {
+        url: Some(format!("http://{}/v1/cert.pem", controller.http)),
+        cluster: Choice::default(),
+        controller: Wanted::default(),
+        target: Target::File(folder.path(name)),
+    };
+    command(move || fetch::run(&options, QUIET)).await?;
     let certificate = certificate(folder, name)?;
     Ok(Outcome::new(
         (),
@@ -80,7 +85,10 @@ pub(super) async fn seal(folder: &Folder, plain: &str, certificate: &str, sealed
 async fn run_seal(folder: &Folder, plain: &str, certificate: &str, sealed: &str) -> Result<()> {
     let options = seal::Options {
         sources: vec![Source::File(folder.path(plain))],
-        certificate: Some(Source::File(folder.path(certificate))),
+        certificate: CertificateChoice {
+            given: Some(Given::File(Source::File(folder.path(certificate)))),
+            ..CertificateChoice::default()
+        },
         scope: None,
         namespace: None,
         name: None,

@@ -51,6 +51,11 @@ codes! {
     CertificateNotRsa = "E0305", "the certificate's key is not an RSA key";
     CertificateKeySize = "E0306", "the certificate's RSA key has a size that is not supported";
 
+    CertificateChanged = "E0310", "the certificate is not the pinned one";
+    PinUnusable = "E0311", "a pinned certificate cannot be used";
+    SeveralControllers = "E0312", "there are several controllers in the cluster";
+    NotTheAccepted = "E0313", "the certificate is not the one that is accepted";
+
     NoKeyGiven = "E0401", "no private key is given";
     KeyUnusable = "E0402", "a key file holds no usable private key";
     NotASealedSecret = "E0403", "the document is not a SealedSecret";
@@ -80,6 +85,7 @@ codes! {
     ConfigKey = "E0802", "a key in .bulla.yaml does not exist";
     ConfigValue = "E0803", "a value in .bulla.yaml cannot be used";
     UnknownCluster = "E0804", "the cluster is not in .bulla.yaml";
+    WhichCluster = "E0805", "it is not clear which cluster is meant";
 
     Internal = "E0901", "something failed that should not";
 }
