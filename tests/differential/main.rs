@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::generator::{Case, NAMESPACES};
@@ -73,7 +74,7 @@ async fn both_controllers_make_the_same_secrets() {
     drop(theirs);
     clear(&server.admin).await;
 
-    let mut ours = ours(&server).await;
+    let (mut ours, _folder) = ours(&server).await;
     let second = reconcile(&server.admin, &cases).await;
     ours.kill();
     assert!(!ours.log().to_lowercase().contains("forbidden"), "{}", ours.log());
@@ -115,12 +116,13 @@ async fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().await
 }
 
-/// Our controller under upstream's name and rights.
-async fn ours(server: &Server) -> Controller {
+/// Our controller under upstream's name and rights, and its folder, which goes when that is dropped.
+async fn ours(server: &Server) -> (Controller, TempDir) {
     let proxy = Proxy::start(server.controller.clone()).await;
+    let folder = tempfile::tempdir().unwrap();
     let launch = Launch {
         server: format!("http://{}", proxy.address),
-        folder: tempfile::tempdir().unwrap().keep(),
+        folder: folder.path().to_owned(),
         namespace: "kube-system".to_owned(),
         flags: Vec::new(),
         variables: Vec::new(),
@@ -128,7 +130,7 @@ async fn ours(server: &Server) -> Controller {
     };
     let controller = launch.start().await;
     controller.ready().await;
-    controller
+    (controller, folder)
 }
 
 /// A text for the report: ciphertexts cut.

@@ -44,9 +44,10 @@ async fn upstreams_controller_opens_what_keys_of_every_state_sealed() {
             .await;
         }
     };
-    let mut controller = ours(&server).await;
+    let (mut controller, _folder) = ours(&server).await;
     all_opened("our controller").await;
     controller.kill();
+    assert!(!controller.log().to_lowercase().contains("forbidden"), "{}", controller.log());
 
     for state in STATES {
         admin.delete(&api::secret(NAMESPACE, state)).await;
