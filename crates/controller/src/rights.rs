@@ -30,7 +30,7 @@ pub(crate) struct Rights {
 }
 
 /// One right in the words of RBAC.
-struct Rule {
+pub(crate) struct Rule {
     verbs: &'static [&'static str],
     group: &'static str,
     resource: &'static str,
@@ -39,9 +39,9 @@ struct Rule {
 
 const LEASES: Rule =
     Rule { verbs: &["get", "create", "update"], group: "coordination.k8s.io", resource: "leases", namespaced: true };
-const TOKEN_REVIEWS: Rule =
+pub(crate) const TOKEN_REVIEWS: Rule =
     Rule { verbs: &["create"], group: "authentication.k8s.io", resource: "tokenreviews", namespaced: false };
-const ACCESS_REVIEWS: Rule =
+pub(crate) const ACCESS_REVIEWS: Rule =
     Rule { verbs: &["create"], group: "authorization.k8s.io", resource: "subjectaccessreviews", namespaced: false };
 
 impl Rights {
@@ -93,6 +93,24 @@ impl Rule {
 }
 
 async fn granted(client: &kube::Client, namespace: &str, rule: &Rule) -> Granted {
+    let mut patient = Patient::default();
+    loop {
+        match review(client, namespace, rule).await {
+            Ok(granted) => return granted,
+            Err(failure) if final_answer(&failure) => return Granted::Unknown,
+            Err(failure) => {
+                let resource = "selfsubjectaccessreviews.authorization.k8s.io";
+                tokio::time::sleep(patient.fell_ill(resource, Trouble::of_request(&failure))).await;
+            }
+        }
+    }
+}
+
+/// Asks once whether the controller has every verb of `rule`.
+///
+/// # Errors
+/// As the first request that fails; what that means is the caller's to say.
+pub(crate) async fn review(client: &kube::Client, namespace: &str, rule: &Rule) -> Result<Granted, ApiFailure> {
     for verb in rule.verbs {
         let mut attributes = json!({"verb": verb, "group": rule.group, "resource": rule.resource});
         if rule.namespaced {
@@ -103,32 +121,23 @@ async fn granted(client: &kube::Client, namespace: &str, rule: &Rule) -> Granted
             "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": attributes},
         });
-        match ask(client, &review).await {
+        let answer = api::send(client, Method::POST, REVIEWS, Some(review.to_string().into())).await?;
+        match verdict(&answer) {
             Granted::Yes => {}
-            other => return other,
+            other => return Ok(other),
         }
     }
-    Granted::Yes
+    Ok(Granted::Yes)
 }
 
-async fn ask(client: &kube::Client, review: &Value) -> Granted {
-    let mut patient = Patient::default();
-    loop {
-        match api::send(client, Method::POST, REVIEWS, Some(review.to_string().into())).await {
-            Ok(answer) => {
-                let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
-                return match answer.pointer("/status/allowed").and_then(Value::as_bool) {
-                    Some(true) => Granted::Yes,
-                    Some(false) => Granted::No,
-                    None => Granted::Unknown,
-                };
-            }
-            Err(failure) if final_answer(&failure) => return Granted::Unknown,
-            Err(failure) => {
-                let resource = "selfsubjectaccessreviews.authorization.k8s.io";
-                tokio::time::sleep(patient.fell_ill(resource, Trouble::of_request(&failure))).await;
-            }
-        }
+/// What the body of an answer says. An explicit no beats a yes.
+fn verdict(answer: &[u8]) -> Granted {
+    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
+    let says = |field: &str| answer.get("status").and_then(|status| status.get(field)).and_then(Value::as_bool);
+    match (says("allowed"), says("denied")) {
+        (Some(true), Some(false) | None) => Granted::Yes,
+        (Some(_), _) => Granted::No,
+        (None, _) => Granted::Unknown,
     }
 }
 
@@ -140,6 +149,20 @@ fn final_answer(failure: &ApiFailure) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_explicit_no_beats_a_yes_and_no_answer_is_no_grant() {
+        for (answer, granted) in [
+            (r#"{"status": {"allowed": true}}"#, Granted::Yes),
+            (r#"{"status": {"allowed": true, "denied": false}}"#, Granted::Yes),
+            (r#"{"status": {"allowed": true, "denied": true}}"#, Granted::No),
+            (r#"{"status": {"allowed": false}}"#, Granted::No),
+            (r#"{"status": {"denied": true}}"#, Granted::Unknown),
+            ("<html>", Granted::Unknown),
+        ] {
+            assert_eq!(verdict(answer.as_bytes()), granted, "{answer}");
+        }
+    }
 
     #[test]
     fn one_line_says_what_is_on_and_which_rule_would_unlock_the_rest() {

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use super::cache::Cache;
 use crate::api::{self, ApiFailure};
+use crate::rights::{self, Granted};
 
 /// The audience for which a token must have been made.
 pub(crate) const AUDIENCE: &str = "bulla.dev/reseal";
@@ -25,7 +26,6 @@ pub(crate) const HEADER: &str = "x-bulla-token";
 
 const TOKEN_REVIEWS: &str = "/apis/authentication.k8s.io/v1/tokenreviews";
 const ACCESS_REVIEWS: &str = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
-const OWN_ACCESS_REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 /// How long a good answer holds.
 const LIFE: Duration = Duration::from_secs(10);
 const MAX_TOKENS: usize = 256;
@@ -194,16 +194,12 @@ impl Access {
 
     async fn ask_own_rights(&self) -> Result<(), ApiFailure> {
         let mut on = true;
-        for (group, resource) in
-            [("authentication.k8s.io", "tokenreviews"), ("authorization.k8s.io", "subjectaccessreviews")]
-        {
-            let attributes = json!({"group": group, "resource": resource, "verb": "create"});
-            let review = json!({
-                "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
-                "spec": {"resourceAttributes": attributes},
-            });
-            match self.ask::<Allowed>(OWN_ACCESS_REVIEWS, body(&review)).await {
-                Ok(answer) => on &= answer.is_yes(),
+        for rule in [&rights::TOKEN_REVIEWS, &rights::ACCESS_REVIEWS] {
+            match rights::review(&self.client, "", rule).await {
+                Ok(Granted::Yes) => {}
+                Ok(Granted::No) => on = false,
+                // Not the end of it: the next request asks again.
+                Ok(Granted::Unknown) => return Err(ApiFailure::Transport("the answer cannot be read".to_owned())),
                 // Who may not even ask may not do it either.
                 Err(failure) if matches!(failure.code(), Some(401 | 403 | 404)) => on = false,
                 Err(failure) => return Err(failure),
