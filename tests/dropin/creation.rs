@@ -76,6 +76,23 @@ async fn without_owner_reference_where_the_template_says_so_and_no_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn with_the_owners_of_the_template_where_it_says_so() {
+    let world = World::new().await;
+    let controller = world.start(&[]).await;
+    let path = format!("/api/v1/namespaces/{}/configmaps", world.namespace);
+    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}});
+    let map = world.admin().post(&path, &object).await;
+    let uid = &map["metadata"]["uid"];
+    let owner = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "c", "uid": uid, "controller": true});
+    let template = json!({"metadata": {"annotations": {SKIP_OWNER: "true"}, "ownerReferences": [owner]}});
+    let secret = secret_of(&world, template, &[("k", "value-1")]).await;
+    assert_eq!(secret["metadata"]["ownerReferences"], json!([owner]));
+    world.settled(&controller).await;
+    world.until_synced("a", "True").await;
+    assert!(world.events("a").await.iter().all(|event| event["type"] == "Normal"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_type_that_is_left_out_is_opaque_and_costs_no_second_write() {
     let world = World::new().await;
     let controller = world.start(&[]).await;

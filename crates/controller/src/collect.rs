@@ -43,7 +43,7 @@ pub(crate) async fn collect(
 
 /// Whether `secret` goes with the SealedSecret `uid`.
 fn is_collected(uid: &str, secret: &SecretRef, record: Option<&Applied>) -> bool {
-    matches!(ownership::claim(uid, secret, record), Some(Claim::Owner | Claim::Record))
+    matches!(ownership::claim(uid, &[], secret, record), Some(Claim::Owner | Claim::Record))
 }
 
 fn failed(key: &ObjectKey, failure: &crate::api::ApiFailure) -> Verdict {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::live::LiveSecret;
 use crate::report::applied::Applied;
-use metadata::{disown, own, state};
+use metadata::{own, own_as_stated, state};
 use ownership::Claim;
 pub(crate) use refusal::Refusal;
 
@@ -58,7 +58,7 @@ pub(crate) struct Changes {
     pub(crate) labels: Vec<Box<str>>,
     /// Annotations that the template names or named.
     pub(crate) annotations: Vec<Box<str>>,
-    /// Our owner reference, which comes or goes.
+    /// Our owner reference, which comes or goes, or those that the template states.
     pub(crate) owner: bool,
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn plan(
 ) -> Plan {
     let Some(live) = live else { return Plan::Create(created(desired, owner)) };
     let present = live.reference();
-    let Some(claim) = ownership::claim(owner.uid, &present, applied) else {
+    let Some(claim) = ownership::claim(owner.uid, desired.stated_owners(), &present, applied) else {
         return Plan::Refuse(refusal::not_managed(desired.name()));
     };
     if live.is_terminating() {
@@ -98,16 +98,16 @@ pub(crate) fn plan(
     let labels = state(&mut metadata, "labels", desired.labels(), named(|applied| &applied.labels));
     let annotations = state(&mut metadata, "annotations", desired.annotations(), named(|applied| &applied.annotations));
     // Whether a merged Secret is also taken over is decided by what its annotations will be.
-    let takes = !desired.skips_owner_reference() && (!merge || ownership::is_managed(&metadata));
+    let owned = !merge || ownership::is_managed(&metadata);
+    let takes = owned && !desired.skips_owner_reference();
     let changes = Changes {
         data: changed_items(desired, live, merge),
         labels,
         annotations,
         owner: if takes {
-            own(&mut metadata, owner)
+            own(&mut metadata, &owner.to_json())
         } else {
-            // Whoever asks for no owner wants the Secret to outlive its SealedSecret.
-            desired.skips_owner_reference() && !merge && disown(&mut metadata, owner.uid)
+            owned && own_as_stated(&mut metadata, owner.uid, desired.stated_owners())
         },
     };
     if !changes.data.is_empty() && live.immutable == Some(true) {
@@ -127,8 +127,10 @@ fn created(desired: &UnsealedSecret, owner: &OwnerReference<'_>) -> Manifest {
     metadata.insert("namespace".to_owned(), desired.namespace().into());
     state(&mut metadata, "labels", desired.labels(), &[]);
     state(&mut metadata, "annotations", desired.annotations(), &[]);
-    if !desired.skips_owner_reference() {
-        own(&mut metadata, owner);
+    if desired.skips_owner_reference() {
+        own_as_stated(&mut metadata, owner.uid, desired.stated_owners());
+    } else {
+        own(&mut metadata, &owner.to_json());
     }
     Manifest { metadata, immutable: desired.immutable(), merge: false, lent: false }
 }

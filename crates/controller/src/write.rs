@@ -72,7 +72,7 @@ pub(crate) async fn write_secret(
     let owner = OwnerReference { name: &object.key.name, uid: &object.uid };
     // Not ours by metadata alone: then nobody else's values are read.
     if let Live::Present(present) = live
-        && ownership::claim(owner.uid, present, record).is_none()
+        && ownership::claim(owner.uid, secret.stated_owners(), present, record).is_none()
     {
         return Err(Unwritten::Refused(refusal::not_managed(&object.key.name), Verdict::Retry));
     }

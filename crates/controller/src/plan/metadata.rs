@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use bulla_core::sealed::OwnerReference;
 use serde_json::{Map, Value};
 
 /// Makes `metadata[map]` hold `stated`, and none of the names that were `named` before and are stated no longer. Returns the
@@ -35,33 +34,45 @@ pub(super) fn state(
     changed
 }
 
-/// Takes the owner reference with this uid off. Whether that changes anything.
-pub(super) fn disown(metadata: &mut Map<String, Value>, uid: &str) -> bool {
-    let Some(Value::Array(references)) = metadata.get_mut("ownerReferences") else { return false };
-    let before = references.len();
-    references.retain(|reference| reference.get("uid").and_then(Value::as_str) != Some(uid));
-    references.len() < before
+/// Makes the owner references those that a template states which asks for none of ours: the Secret is to outlive its
+/// SealedSecret `uid`. References of others are left alone. Returns whether that changed anything.
+pub(super) fn own_as_stated(metadata: &mut Map<String, Value>, uid: &str, stated: &[Value]) -> bool {
+    let before = metadata.get("ownerReferences").cloned();
+    if stated.iter().all(|reference| reference["uid"] != uid) {
+        disown(metadata, uid);
+    }
+    // What contradicts itself (two that control) must not look like a change every time.
+    for reference in stated {
+        own(metadata, reference);
+    }
+    metadata.get("ownerReferences") != before.as_ref()
 }
 
-/// Makes the SealedSecret the controlling owner, in the place of whoever controlled. References of others, which do not
-/// control, are left alone. Returns whether that changed anything.
-pub(super) fn own(metadata: &mut Map<String, Value>, owner: &OwnerReference<'_>) -> bool {
-    let wanted = owner.to_json();
+/// Takes the owner reference with this uid off.
+fn disown(metadata: &mut Map<String, Value>, uid: &str) {
+    if let Some(Value::Array(references)) = metadata.get_mut("ownerReferences") {
+        references.retain(|reference| reference.get("uid").and_then(Value::as_str) != Some(uid));
+    }
+}
+
+/// Makes `wanted` one of the owner references; if it controls, in the place of whoever controlled. References of others,
+/// which do not control, are left alone. Returns whether that changed anything.
+pub(super) fn own(metadata: &mut Map<String, Value>, wanted: &Value) -> bool {
     let mut references = match metadata.get("ownerReferences") {
         Some(Value::Array(references)) => references.clone(),
         _ => Vec::new(),
     };
+    let controls = |reference: &Value| reference.get("controller").and_then(Value::as_bool) == Some(true);
     let same = |reference: &Value| {
-        ["apiVersion", "kind", "name", "uid", "controller"]
-            .iter()
-            .all(|field| reference.get(field) == wanted.get(field))
+        let named = ["apiVersion", "kind", "name", "uid"].iter().all(|field| reference.get(field) == wanted.get(field));
+        named && controls(reference) == controls(wanted)
     };
     if references.iter().any(same) {
         return false;
     }
-    let controls = |reference: &Value| reference.get("controller").and_then(Value::as_bool) == Some(true);
-    references.retain(|reference| reference.get("uid") != wanted.get("uid") && !controls(reference));
-    references.push(wanted);
+    references
+        .retain(|reference| reference.get("uid") != wanted.get("uid") && !(controls(wanted) && controls(reference)));
+    references.push(wanted.clone());
     metadata.insert("ownerReferences".to_owned(), references.into());
     true
 }

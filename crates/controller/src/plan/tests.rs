@@ -307,6 +307,64 @@ fn a_secret_that_wants_no_owner_is_created_without_one() {
     assert!(manifest.metadata.contains_key("annotations"));
 }
 
+fn stranger(uid: &str, controls: bool) -> Value {
+    let mut owner = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": uid, "uid": uid});
+    if controls {
+        owner["controller"] = true.into();
+    }
+    owner
+}
+
+#[test]
+fn owners_that_the_template_states_count_where_it_asks_for_none_of_ours() {
+    let owners = |owners: &[Value]| json!({"metadata": {"ownerReferences": owners}});
+    let skip = annotated(&["skip-set-owner-references"]);
+    let (x, y, boss) = (stranger("x", false), stranger("y", false), stranger("boss", true));
+    let stated = with(skip.clone(), &owners(std::slice::from_ref(&x)));
+    let Plan::Create(manifest) = plan(&desired(&stated), &OWNER, None, None) else { panic!("it must be created") };
+    assert_eq!(manifest.metadata["ownerReferences"], json!([x]));
+
+    let change = with(skip.clone(), &owners(&[y.clone(), OWNER.to_json()]));
+    let Plan::Update(manifest, _) = plan(&desired(&stated), &OWNER, Some(&live(&change)), None) else {
+        panic!("it must be updated")
+    };
+    assert_eq!(manifest.metadata["ownerReferences"], json!([y, x]), "ours goes, and a foreign one stays");
+
+    let controlled = with(skip.clone(), &owners(std::slice::from_ref(&boss)));
+    let itself = with(skip.clone(), &owners(&[OWNER.to_json()]));
+    let two = with(skip.clone(), &owners(&[stranger("boss", true), stranger("other", true)]));
+    let merged = with(skip.clone(), &annotated(&["patch"]));
+    check(vec![
+        ("all of them are there", stated.clone(), with(skip.clone(), &owners(&[y, x.clone()])), mine(), "leave"),
+        ("one that controls", controlled.clone(), with(skip.clone(), &nobodys()), mine(), "owner"),
+        ("one that controls is there, and we wrote it", controlled.clone(), controlled.clone(), mine(), "leave"),
+        (
+            "one that controls is there, and we did not write it",
+            controlled.clone(),
+            controlled.clone(),
+            None,
+            "NotManaged",
+        ),
+        ("another controls", controlled, with(skip.clone(), &anothers()), mine(), "NotManaged"),
+        ("the SealedSecret itself", itself.clone(), itself, None, "leave"),
+        (
+            "two that control do not take turns",
+            two,
+            with(skip.clone(), &owners(&[stranger("other", true)])),
+            mine(),
+            "leave",
+        ),
+        ("merging touches no owner", stated.clone(), merged.clone(), mine(), "leave"),
+        (
+            "merging into a managed one",
+            with(stated, &annotated(&["managed"])),
+            with(merged, &annotated(&["managed"])),
+            mine(),
+            "owner, merge",
+        ),
+    ]);
+}
+
 #[test]
 fn an_update_gives_back_what_is_not_ours() {
     let change = json!({"immutable": false, "data": {"k": "eA=="}, "metadata": {

@@ -54,6 +54,8 @@ pub struct Template {
     pub labels: BTreeMap<String, String>,
     /// `metadata.annotations`, those that are text.
     pub annotations: BTreeMap<String, String>,
+    /// `metadata.ownerReferences`: those that name an owner, and of them the fields that Kubernetes knows.
+    pub owners: Vec<Value>,
     /// `type`.
     pub secret_type: Option<String>,
     /// `immutable`.
@@ -134,11 +136,29 @@ impl Template {
             namespace: text(metadata, "namespace"),
             labels: texts(lenient_map(metadata, "labels", empty)),
             annotations: texts(lenient_map(metadata, "annotations", empty)),
+            owners: metadata
+                .get("ownerReferences")
+                .and_then(Value::as_array)
+                .map_or_else(Vec::new, |owners| owners.iter().filter_map(owner).collect()),
             secret_type: Some(text(template, "type")).filter(|secret_type| !secret_type.is_empty()),
             immutable: template.get("immutable").and_then(Value::as_bool),
             data: templates(template.get("data"))?,
         })
     }
+}
+
+/// One of `metadata.ownerReferences`, if it names an owner at all.
+fn owner(reference: &Value) -> Option<Value> {
+    let mut owner = Map::new();
+    for field in ["apiVersion", "kind", "name", "uid"] {
+        owner.insert(field.to_owned(), reference.get(field)?.as_str()?.into());
+    }
+    for field in ["controller", "blockOwnerDeletion"] {
+        if let Some(value) = reference.get(field).and_then(Value::as_bool) {
+            owner.insert(field.to_owned(), value.into());
+        }
+    }
+    Some(owner.into())
 }
 
 /// `template.data`. Null has a meaning, so nothing else may be read as null: the API server lets no other value in, a file
@@ -251,6 +271,20 @@ mod tests {
         assert_eq!(object.template.immutable, Some(true));
         assert_eq!(object.template.data["k"].as_deref(), Some("{{ .x }}"));
         assert_eq!(object.template.data["gone"], None);
+    }
+
+    #[test]
+    fn of_stated_owners_stays_what_kubernetes_knows() {
+        let owner = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "c", "uid": "1"});
+        let mut controller = owner.clone();
+        controller["controller"] = true.into();
+        let mut more = controller.clone();
+        more["surplus"] = "x".into();
+        more["blockOwnerDeletion"] = "yes".into();
+        let owners = json!([owner, more, "text", {"kind": "ConfigMap"}, null]);
+        let object =
+            json!({"metadata": {"name": "a"}, "spec": {"template": {"metadata": {"ownerReferences": owners}}}});
+        assert_eq!(SealedSecret::from_json(&object).unwrap().template.owners, [owner, controller]);
     }
 
     #[test]

@@ -5,13 +5,15 @@
 //! first costs RSA operations and the second runs what a stranger wrote, so that a controller does them on other threads.
 //!
 //! Scope, namespace and name come from the SealedSecret's own metadata, never from the template; the ciphertext decides
-//! (sealed-secrets 2.1, 4.1). From the template come labels, annotations, type, immutability and `data`; finalizers and
-//! ownerReferences do not.
+//! (sealed-secrets 2.1, 4.1). From the template come labels, annotations, type, immutability, `data`, and ownerReferences where the template asks
+//! to leave them alone; finalizers do not.
 
 mod open;
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
 
 use crate::sealed::SKIP_OWNER_ANNOTATION;
 use crate::sealed::certificate::Fingerprint;
@@ -45,6 +47,7 @@ pub struct UnsealedSecret {
     namespace: String,
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
+    owners: Vec<Value>,
     secret_type: String,
     immutable: Option<bool>,
     data: BTreeMap<String, SecretBytes>,
@@ -106,6 +109,12 @@ impl UnsealedSecret {
     /// The annotations that the template names.
     pub fn annotations(&self) -> &BTreeMap<String, String> {
         &self.annotations
+    }
+
+    /// The ownerReferences of the template. They count only if it asks for no other
+    /// ([`skips_owner_reference`](Self::skips_owner_reference)); else there are none.
+    pub fn stated_owners(&self) -> &[Value] {
+        if self.skips_owner_reference() { &self.owners } else { &[] }
     }
 
     /// The type as the template states it, empty if it does not.
