@@ -49,24 +49,11 @@ fn service() -> String {
     r#"{"kind":"Service","spec":{"ports":[{"name":"web","port":8080},{"name":"metrics","port":8081}]}}"#.to_owned()
 }
 
-fn bench_for(server: &Server) -> Bench {
-    let bench = Bench::new();
-    bench.write(
-        "config",
-        format!(
-            "apiVersion: v1\nkind: Config\ncurrent-context: a\nclusters:\n- name: c\n  cluster: {{server: \"http://{}\"}}\n\
-             users:\n- name: u\n  user: {{token: t}}\ncontexts:\n- name: a\n  context: {{cluster: c, user: u}}\n",
-            server.address
-        ),
-    );
-    bench
-}
-
 #[test]
 fn the_certificate_is_fetched_through_the_first_port_of_the_service() {
     let certificate = vector("sealed/keys/key1.crt");
     let server = serve(vec![(SERVICE, 200, service()), (PROXY, 200, certificate.clone())]);
-    let bench = bench_for(&server);
+    let bench = Bench::with_cluster(&server.address);
     let fetched = bench.bulla(&["cert", "fetch", "--kubeconfig", "config"]);
     assert!(fetched.stderr.contains("bulla: fetched certificate SHA256:"), "{}", fetched.stderr);
     assert_eq!(fetched.ok(), certificate);
@@ -82,7 +69,7 @@ fn the_certificate_is_fetched_through_the_first_port_of_the_service() {
 #[test]
 fn a_service_that_is_not_there_is_looked_for_under_other_names() {
     let server = serve(Vec::new());
-    let bench = bench_for(&server);
+    let bench = Bench::with_cluster(&server.address);
     let args = ["--kubeconfig", "config", "--controller-namespace", "ns", "--controller-name", "other"];
     let with = |words: &[&'static str]| [words, &args].concat();
     bench
@@ -102,17 +89,17 @@ fn a_service_that_is_not_there_is_looked_for_under_other_names() {
 fn refusals_and_answers_that_are_no_certificate_are_told() {
     let refused = r#"{"kind":"Status","apiVersion":"v1","status":"Failure","message":"services is forbidden","reason":"Forbidden","code":403}"#;
     let server = serve(vec![(SERVICE, 403, refused.to_owned())]);
-    let bench = bench_for(&server);
+    let bench = Bench::with_cluster(&server.address);
     bench
         .bulla(&["cert", "fetch", "--kubeconfig", "config"])
         .fails(1, &["(E0505)", "answered 403: services is forbidden", "kubectl auth can-i"]);
 
     let server = serve(vec![(SERVICE, 200, service()), (PROXY, 200, "<html>".to_owned())]);
-    let bench = bench_for(&server);
+    let bench = Bench::with_cluster(&server.address);
     bench.bulla(&["cert", "fetch", "--kubeconfig", "config"]).fails(1, &["(E0302)", "certificate of kube-system/"]);
 
     let gone = { TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string() };
-    let bench = bench_for(&Server { address: gone, asked: Arc::default() });
+    let bench = Bench::with_cluster(&gone);
     bench.bulla(&["cert", "fetch", "--kubeconfig", "config"]).fails(1, &["(E0503)", "kubectl version"]);
 }
 
@@ -120,7 +107,7 @@ fn refusals_and_answers_that_are_no_certificate_are_told() {
 fn a_url_is_fetched_as_it_is() {
     let certificate = vector("sealed/keys/key1.crt");
     let server = serve(vec![("/v1/cert.pem", 200, certificate.clone())]);
-    let bench = bench_for(&server);
+    let bench = Bench::with_cluster(&server.address);
     let url = |path: &str| format!("http://{}{path}", server.address);
     let fetched = bench.bulla(&["cert", "fetch", "--url", &url("/v1/cert.pem"), "-w", "cert.pem"]);
     assert!(!fetched.stderr.contains("warning"), "loopback needs no warning: {}", fetched.stderr);

@@ -85,16 +85,7 @@ impl Server {
     }
 
     fn bench(&self) -> Bench {
-        let bench = Bench::new();
-        bench.write(
-            "config",
-            format!(
-                "apiVersion: v1\nkind: Config\ncurrent-context: a\nclusters:\n- name: c\n  cluster: {{server: \"http://{}\"}}\n\
-                 users:\n- name: u\n  user: {{token: t}}\ncontexts:\n- name: a\n  context: {{cluster: c, user: u}}\n",
-                self.address
-            ),
-        );
-        bench
+        Bench::with_cluster(&self.address)
     }
 }
 

@@ -68,6 +68,19 @@ impl Bench {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
+    /// With the file `config`: a kubeconfig for the API server that listens there for plain HTTP.
+    pub fn with_cluster(address: &str) -> Self {
+        let bench = Self::new();
+        bench.write(
+            "config",
+            format!(
+                "apiVersion: v1\nkind: Config\ncurrent-context: a\nclusters:\n- name: c\n  cluster: {{server: \"http://{address}\"}}\n\
+                 users:\n- name: u\n  user: {{token: t}}\ncontexts:\n- name: a\n  context: {{cluster: c, user: u}}\n"
+            ),
+        );
+        bench
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
