@@ -24,7 +24,8 @@ pub(crate) type Remembered = Option<(Asked, Unstated)>;
 
 /// The Secret that `object` states, or why it states none.
 ///
-/// An object with templates has its place ([`Engine::renders`]) when this is called, and gives it back here.
+/// An object with templates has its place ([`Engine::renders`]) when this is called. It is given back here as soon as the
+/// templates have run; by whoever calls, if what is remembered answers and nothing ran.
 pub(crate) async fn desired(
     engine: &Engine,
     object: &Observed,

@@ -59,7 +59,7 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn new(client: kube::Client, config: Config, pool: Arc<RsaPool>) -> Self {
         let sets = watch_sets(&config);
-        let selects = !config.reach.objects.label_selector.trim().is_empty();
+        let selects = config.reach.objects.selects();
         let metrics = Metrics::new(config.metrics_omit_secret_labels);
         let gate = Arc::new(Gate::closed());
         let leading = gate.leading();
@@ -100,11 +100,6 @@ impl Engine {
         watch_sets(&self.config)
     }
 
-    /// Whether the watches show objects of some labels only.
-    pub(crate) fn selects(&self) -> bool {
-        !self.config.reach.objects.label_selector.trim().is_empty()
-    }
-
     /// Whether the others go on when the objects of `set` may not be read. Without its own namespace there are no keys, and
     /// without the one watch of the cluster there is nothing.
     pub(crate) fn can_do_without(&self, set: &str) -> bool {
@@ -115,7 +110,7 @@ impl Engine {
     /// for its metadata.
     pub(crate) async fn live(&self, key: &ObjectKey) -> Result<Live, ApiFailure> {
         let known = self.index().secret(key);
-        if known != Live::Unknown || !self.selects() || self.config.skip_recreate {
+        if known != Live::Unknown || !self.config.reach.objects.selects() || self.config.skip_recreate {
             return Ok(known);
         }
         Ok(apply::look(&self.client, key).await?.map_or(Live::Absent, Live::Present))

@@ -9,7 +9,8 @@
 //! and how a cluster is found; [`Controller::new`] takes a client, which may as well be an in-process API server.
 //!
 //! The controller works under the rights that Sealed Secrets' own manifests grant (sealed-secrets 14.2): it lists and watches
-//! metadata of Secrets, reads single Secrets, writes with POST and PUT, and never patches. It deletes nothing but, where that is asked for, the Secret of a deleted SealedSecret.
+//! metadata of Secrets, reads single Secrets, writes with POST and PUT, and never patches. It deletes nothing but, where that
+//! is asked for, the Secret of a deleted SealedSecret.
 //!
 //! Nothing here gives up: a failure is retried with capped exponential backoff until it is mended, and what may mend it
 //! (a new key, a deleted blocker, an edited object) wakes just the objects that it concerns.

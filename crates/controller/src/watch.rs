@@ -91,7 +91,7 @@ async fn follow_one<K>(
 {
     let resource = if set.is_empty() { resource.to_owned() } else { format!("{resource} in namespace {set}") };
     let mut config = watcher::Config::default();
-    if engine.selects() {
+    if engine.config.reach.objects.selects() {
         config = config.labels(engine.config.reach.objects.label_selector.trim());
     }
     let mut events = watcher(api, config).boxed();

@@ -45,6 +45,11 @@ impl Objects {
         Some(namespaces)
     }
 
+    /// Whether only objects of some labels are worked on, and the watches show no others.
+    pub(crate) fn selects(&self) -> bool {
+        !self.label_selector.trim().is_empty()
+    }
+
     /// Names that no namespace can have.
     pub(crate) fn impossible(&self) -> impl Iterator<Item = &str> {
         self.additional().filter(|name| !is_name(name))
