@@ -12,5 +12,5 @@ mod pins;
 mod search;
 
 pub(crate) use choose::{CertificateChoice, Chosen, Given, choose_for};
-pub(crate) use describe::show;
+pub(crate) use describe::{Description, show};
 pub(crate) use search::Wanted;

@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use super::cert_args::{CertCommand, CertificateArgs};
 use super::help;
+use super::init_args::{self, CompletionArgs, InitArgs, ManArgs};
 use super::serve_args::{ControllerArgs, DevclusterArgs};
 use crate::cluster::Choice;
 use crate::io::{Source, Target};
@@ -59,12 +60,15 @@ pub(crate) enum Command {
     /// Serve the Kubernetes API from memory, for kubectl and for tests
     #[command(after_help = help::DEVCLUSTER)]
     Devcluster(DevclusterArgs),
+    /// Look at a repository, say what is there, and write its .bulla.yaml
+    #[command(after_help = init_args::INIT)]
+    Init(InitArgs),
     /// Print a completion script for a shell
-    #[command(after_help = help::COMPLETION)]
-    Completion {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
+    #[command(after_help = init_args::COMPLETION)]
+    Completion(CompletionArgs),
+    /// Print the manual page of a command
+    #[command(after_help = init_args::MAN)]
+    Man(ManArgs),
 }
 
 /// `bulla seal`

@@ -34,13 +34,6 @@ Example:
 If one value does not open, nothing is printed, and each value that does not is explained. New
 files that are written with --write are readable by you only.";
 
-/// `bulla completion --help`
-pub(crate) const COMPLETION: &str = "\
-Examples:
-  bulla completion bash > /etc/bash_completion.d/bulla
-  bulla completion zsh  > \"${fpath[1]}/_bulla\"
-  bulla completion fish > ~/.config/fish/completions/bulla.fish";
-
 /// `bulla controller --help`
 pub(crate) const CONTROLLER: &str = "\
 Example, with the cluster of your kubeconfig:

@@ -28,7 +28,7 @@ use crate::cert;
 use crate::io::Console;
 use crate::report::{Code, Exit, Report, Result};
 use crate::serve::{controller, devcluster};
-use crate::{completion, quickstart, seal, unseal};
+use crate::{completion, init, man, quickstart, seal, unseal};
 
 /// Runs `bulla` and returns its exit code.
 pub(crate) fn run(args: Vec<OsString>) -> u8 {
@@ -70,7 +70,9 @@ fn dispatch(command: Command, console: Console) -> Result<Exit> {
         Command::Cert { command: CertCommand::Pin(args) } => done(cert::pin::run(&args.resolve(), console)),
         Command::Controller(args) => done(controller::run(args.resolve(false)?)),
         Command::Devcluster(args) => done(devcluster::run(&args.resolve(), console)),
-        Command::Completion { shell } => done(completion::run(shell, self::command())),
+        Command::Init(args) => done(init::run(&args.resolve(), console)),
+        Command::Completion(args) => done(completion::run(args.shell, args.name, self::command())),
+        Command::Man(args) => done(man::run(&args.resolve(), [self::command(), completion::kubeseal()], console)),
     }
 }
 

@@ -104,6 +104,11 @@ impl Config {
         Self::parse(&name, folder, &text)
     }
 
+    /// Whether the file could be `text`, which is not written yet.
+    pub(crate) fn check(path: &Path, text: &str) -> Result<Self> {
+        Self::parse(&name_of(path), path.parent().unwrap_or_else(|| Path::new("")).to_owned(), text)
+    }
+
     /// The file's text. `folder` is what paths in it are relative to.
     fn parse(name: &str, folder: PathBuf, text: &str) -> Result<Self> {
         let file = file::parse(text).map_err(|error| error::bad_file(name, &error))?;

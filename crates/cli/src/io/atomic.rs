@@ -5,7 +5,7 @@
 //! that it points to is replaced. What is not a regular file (a pipe, /dev/stdout) is written to, not replaced.
 //!
 //! The temporary file is only as readable as the file that it replaces, and is removed on every error. A kill leaves it
-//! behind, named `.NAME.bulla-XXXXXX`, mode 0600 until its content is complete.
+//! behind, named `.NAME.bulla-XXXXXX`, mode 0600 (but for public content) until it is complete.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 pub(crate) enum NewFile {
     /// 0600.
     OwnerOnly,
+    /// What the umask lets through of 0666: for what is public.
+    AnyoneMayRead,
 }
 
 /// A replacement that has been begun: space for the new content exists, the old file is untouched.
@@ -36,10 +38,34 @@ pub(crate) fn replace(path: &Path, data: &[u8], new_file: NewFile) -> io::Result
     Replacement::begin(path, new_file)?.finish(data)
 }
 
+/// Makes the file `path` with `data`; one that is there already is an error ([`io::ErrorKind::AlreadyExists`]), also one that
+/// comes at this very moment.
+pub(crate) fn create(path: &Path, data: &[u8], new_file: NewFile) -> io::Result<()> {
+    let mut file = beside(path, new_file)?;
+    file.write_all(data)?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path).map_err(|error| error.error)?;
+    let _ = File::open(folder_of(path)).and_then(|folder| folder.sync_all());
+    Ok(())
+}
+
+/// The temporary file.
+fn beside(target: &Path, new_file: NewFile) -> io::Result<tempfile::NamedTempFile> {
+    let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
+    let prefix = format!(".{name}.bulla-");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix);
+    #[cfg(unix)]
+    if new_file == NewFile::AnyoneMayRead {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder_of(target))
+}
+
 impl Replacement {
     /// Creates the temporary file, so that a folder without write permission is found out before any work is done.
     pub(crate) fn begin(path: &Path, new_file: NewFile) -> io::Result<Self> {
-        let NewFile::OwnerOnly = new_file; // tempfile creates with 0600
         let target = follow(path)?;
         let old = match fs::metadata(&target) {
             Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
@@ -55,8 +81,7 @@ impl Replacement {
             // A file that may not be written is not replaced either, although the folder's mode would allow it.
             OpenOptions::new().write(true).open(&target)?;
         }
-        let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy().into_owned();
-        let file = tempfile::Builder::new().prefix(&format!(".{name}.bulla-")).tempfile_in(folder_of(&target))?;
+        let file = beside(&target, new_file)?;
         Ok(Self { target, state: State::Beside(file, Box::new(old)) })
     }
 
@@ -151,6 +176,17 @@ mod tests {
         replace(&path, b"content", NewFile::OwnerOnly).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"content");
         assert_eq!(mode(&path), 0o600);
+        assert_eq!(names(folder.path()), ["new"]);
+    }
+
+    #[test]
+    fn a_file_is_made_only_where_there_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new");
+        create(&path, b"content", NewFile::AnyoneMayRead).unwrap();
+        assert_eq!(mode(&path) & 0o600, 0o600);
+        assert_eq!(create(&path, b"other", NewFile::OwnerOnly).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"content");
         assert_eq!(names(folder.path()), ["new"]);
     }
 

@@ -96,6 +96,20 @@ const FLAGS: &[Flag] = &[
     flag("vmodule", None, Klog, "moduleSpec", "Accepted for compatibility, without effect"),
 ];
 
+/// A flag as the help shows it; `value` is empty for a switch.
+pub(crate) struct Shown {
+    pub(crate) long: &'static str,
+    pub(crate) short: Option<char>,
+    pub(crate) value: &'static str,
+    pub(crate) help: &'static str,
+}
+
+/// The flags that the help shows, for completion and the manual.
+pub(crate) fn shown() -> impl Iterator<Item = Shown> {
+    let flags = FLAGS.iter().filter(|flag| !flag.help.is_empty());
+    flags.map(|flag| Shown { long: flag.long, short: flag.short, value: flag.value, help: flag.help })
+}
+
 /// The help that a command line of flags gets: pflag's `FlagUsages`.
 pub(crate) fn usages() -> String {
     let mut lines: Vec<(String, &str)> = Vec::new();

@@ -7,7 +7,7 @@
 //! `online` (bytes to bytes) -> `Output`. `namespace` is the one place that looks at a kubeconfig.
 
 mod certificate;
-mod flags;
+pub(crate) mod flags;
 mod namespace;
 mod online;
 mod recover;

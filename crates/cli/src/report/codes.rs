@@ -87,6 +87,8 @@ codes! {
     UnknownCluster = "E0804", "the cluster is not in .bulla.yaml";
     WhichCluster = "E0805", "it is not clear which cluster is meant";
 
+    NoPage = "E0820", "there is no manual page for the command";
+
     Internal = "E0901", "something failed that should not";
 }
 
