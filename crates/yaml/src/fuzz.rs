@@ -1,6 +1,6 @@
 //! Entry points shared by the fuzz targets (`fuzz/`) and the property tests: they hold for every input.
 
-use crate::{Limits, Out, Span, read_manifests};
+use crate::{Limits, Out, Span, Splices, read_manifests};
 
 /// Reads the bytes as manifests; what is read must have sane spans and must come back from the writers unchanged.
 ///
@@ -60,4 +60,74 @@ fn check_span(span: &Span, data: &[u8]) {
     let sane =
         span.start <= span.end && std::str::from_utf8(data).is_ok_and(|text| text.get(span.start..span.end).is_some());
     assert!(sane, "span {span:?}");
+}
+
+/// Edits a text as its first bytes say (up to a line feed), and compares the result with the same edits made to JSON.
+///
+/// # Panics
+/// When an edit that is not refused changes anything else.
+pub fn splices(data: &[u8]) {
+    let Some(end) = data.iter().position(|&byte| byte == b'\n') else { return };
+    let (program, text) = (&data[..end], &data[end + 1..]);
+    let limits = Limits { max_bytes: 1 << 20, ..Limits::default() };
+    let Ok(documents) = read_manifests(text, &limits) else { return };
+    let Ok(mut wanted) = json_of(&documents) else { return };
+    let mut nodes = Vec::new();
+    for (index, document) in documents.iter().enumerate() {
+        collect(&document.root, format!("/{index}"), &mut nodes);
+    }
+    if nodes.is_empty() {
+        return;
+    }
+    let mut splices = Splices::new(text);
+    for step in program.chunks_exact(3).take(8) {
+        let (path, node) = &nodes[usize::from(step[1]) % nodes.len()];
+        let text = TEXTS[usize::from(step[2]) % TEXTS.len()];
+        let entries = node.entries().unwrap_or_default();
+        let key = entries.get(usize::from(step[2]) % entries.len().max(1)).map_or("", |entry| &entry.key);
+        let Some(place) = wanted.pointer_mut(path) else { continue };
+        let done = match step[0] % 4 {
+            0 => splices.set_text(node, text).map(|()| *place = text.into()),
+            1 => splices.insert(node, text, &text.into()).map(|()| {
+                if place.is_null() {
+                    *place = serde_json::json!({});
+                }
+                place[text] = text.into();
+            }),
+            2 => splices.remove(node, key).map(|()| {
+                place.as_object_mut().and_then(|map| map.remove(key));
+            }),
+            _ => splices.rename(node, key, text).map(|()| {
+                let value = place.as_object_mut().and_then(|map| map.remove(key)).unwrap_or_default();
+                place[text] = value;
+            }),
+        };
+        if let Err(error) = done {
+            assert!(error.to_string().starts_with("line "), "{error}");
+        }
+    }
+    let Ok(edited) = splices.apply() else { return };
+    let again = read_manifests(&edited, &Limits::default()).and_then(|documents| json_of(&documents));
+    assert!(again.is_ok_and(|again| again == wanted), "an edit changed something else");
+}
+
+/// Texts that are hard to write and keys that are hard to keep.
+const TEXTS: [&str; 24] = [
+    "AgBx+/==", "yes", "010", "", "~", "a: b", "a #b", "#", " ", "- a", "<<", "1.5", "'", "\"", "\\", "*a", "é",
+    "a\nb", "a\n", "{", ",", "a\tb", "\u{2028}", "🔒",
+];
+
+fn json_of(documents: &[crate::Document]) -> Result<serde_json::Value, crate::Error> {
+    documents.iter().map(|document| document.root.to_json()).collect()
+}
+
+fn collect<'n>(node: &'n crate::Node, path: String, nodes: &mut Vec<(String, &'n crate::Node)>) {
+    for (index, item) in node.items().unwrap_or_default().iter().enumerate() {
+        collect(item, format!("{path}/{index}"), nodes);
+    }
+    for entry in node.entries().unwrap_or_default() {
+        let key = entry.key.replace('~', "~0").replace('/', "~1");
+        collect(&entry.value, format!("{path}/{key}"), nodes);
+    }
+    nodes.push((path, node));
 }

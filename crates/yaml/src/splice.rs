@@ -95,6 +95,9 @@ impl<'a> Splices<'a> {
             return Err(SpliceError::NotAScalar { line, found: node.kind() });
         }
         let place = self.place(node)?;
+        if self.changes.iter().any(|change| change.place == place) {
+            return Err(SpliceError::Overlap { line });
+        }
         self.add(place, node, What::SetText(Zeroizing::new(text.to_owned())));
         Ok(())
     }
@@ -109,6 +112,9 @@ impl<'a> Splices<'a> {
             return Err(SpliceError::NotAMap { line, found: map.kind() });
         }
         let place = self.place(map)?;
+        if self.changes.iter().any(|change| change.place == place && matches!(change.what, What::SetText(_))) {
+            return Err(SpliceError::Overlap { line });
+        }
         if self.will_have(place, map, key) {
             return Err(SpliceError::KeyExists { line, key: key.to_owned() });
         }
