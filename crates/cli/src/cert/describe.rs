@@ -79,7 +79,8 @@ impl Description {
         )
     }
 
-    fn json(&self) -> Value {
+    /// The facts as `--json` prints them.
+    pub(crate) fn json(&self) -> Value {
         json!({
             "fingerprint": self.fingerprint,
             "bits": self.bits,

@@ -6,9 +6,9 @@ use bulla_core::sealed::Scope;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use super::cert_args::{CertCommand, CertificateArgs};
-use super::help;
 use super::init_args::{self, CompletionArgs, InitArgs, ManArgs};
 use super::serve_args::{ControllerArgs, DevclusterArgs};
+use super::{change_args, help};
 use crate::cluster::Choice;
 use crate::io::{Source, Target};
 use crate::manifest::Format;
@@ -48,6 +48,18 @@ pub(crate) enum Command {
     /// Print the plain Secrets behind SealedSecrets, with private keys at hand and without a cluster
     #[command(after_help = help::UNSEAL)]
     Unseal(UnsealArgs),
+    /// Seal a new value into a file, in place
+    #[command(after_help = change_args::SET)]
+    Set(change_args::SetArgs),
+    /// Take keys out of a sealed file, in place
+    #[command(after_help = change_args::UNSET)]
+    Unset(change_args::UnsetArgs),
+    /// Give a key of a sealed file another name, in place and without any key
+    #[command(after_help = change_args::RENAME)]
+    Rename(change_args::RenameArgs),
+    /// Show what is in sealed files: keys, scope, sizes, age; never a value
+    #[command(after_help = change_args::VIEW)]
+    View(change_args::ViewArgs),
     /// Show, fetch or pin sealing certificates
     #[command(arg_required_else_help = true)]
     Cert {

@@ -24,11 +24,10 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 
 use self::args::{Args, Command};
 use self::cert_args::CertCommand;
-use crate::cert;
 use crate::io::Console;
 use crate::report::{Code, Exit, Report, Result};
 use crate::serve::{controller, devcluster};
-use crate::{completion, init, man, quickstart, seal, unseal};
+use crate::{cert, change, completion, init, man, quickstart, seal, unseal};
 
 /// Runs `bulla` and returns its exit code.
 pub(crate) fn run(args: Vec<OsString>) -> u8 {
@@ -62,6 +61,10 @@ fn dispatch(command: Command, console: Console) -> Result<Exit> {
         Command::Quickstart { keep, json } => quickstart::run(quickstart::Options { json, keep }, console),
         Command::Seal(args) => done(seal::run(&args.resolve()?, console)),
         Command::Unseal(args) => done(unseal::run(&args.resolve()?, console)),
+        Command::Set(args) => done(change::set::run(args.resolve()?, console)),
+        Command::Unset(args) => done(change::unset::run(&args.resolve(), console)),
+        Command::Rename(args) => done(change::rename::run(&args.resolve(), console)),
+        Command::View(args) => done(change::view::run(&args.resolve()?, console)),
         Command::Cert { command: CertCommand::Show(args) } => {
             let (source, choice, json) = args.resolve();
             done(cert::show(source.as_ref(), &choice, json, console))

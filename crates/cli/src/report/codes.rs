@@ -44,6 +44,19 @@ codes! {
     NoData = "E0211", "the Secret has no data";
     NameForMany = "E0212", "one name is given for several Secrets";
 
+    ValueInArguments = "E0220", "a value is given as an argument without --literal";
+    NoValueGiven = "E0221", "no value is given";
+    BadKeyName = "E0222", "the name cannot be a key of a Secret";
+    ValueTooLarge = "E0223", "a value is larger than a Secret can be";
+    CannotSplice = "E0224", "the file cannot be changed in place";
+    NoSuchKey = "E0225", "the SealedSecret has no such key";
+    KeyTaken = "E0226", "the SealedSecret has the key already";
+    SeveralObjects = "E0227", "the file holds several SealedSecrets";
+    NoSuchObject = "E0228", "the file holds no SealedSecret of that name";
+    PlainSecret = "E0229", "the file holds a plain Secret";
+    ChangedMeanwhile = "E0230", "the file changed while it was worked on";
+    EntriesDiffer = "E0231", "the two entries at the prompt differ";
+
     NoCertificateGiven = "E0301", "no certificate is given";
     NotACertificate = "E0302", "the file holds no certificate";
     CertificateMalformed = "E0303", "the certificate is damaged";

@@ -1,6 +1,7 @@
 //! From the typed errors of the libraries to reports. `source` is the name of the input, as messages show it.
 
 use bulla_core::sealed::{PlainSecretError, Problem};
+use bulla_yaml::SpliceError;
 
 use super::{Code, Report};
 
@@ -30,6 +31,17 @@ pub(crate) fn bad_secret(source: &str, error: &PlainSecretError) -> Report {
         ),
         _ => Report::new(Code::WrongType, message)
             .hint("values under `stringData:` are text, values under `data:` are base64; lists and maps are neither"),
+    }
+}
+
+/// An edit in place that is refused.
+pub(crate) fn bad_splice(source: &str, error: &SpliceError) -> Report {
+    let report = |code| Report::new(code, format!("{source}: {error}"));
+    match error {
+        SpliceError::Unreadable(error) => bad_manifest(source, error),
+        SpliceError::NoSuchKey { .. } => report(Code::NoSuchKey).hint("bulla view FILE lists the keys"),
+        SpliceError::KeyExists { .. } => report(Code::KeyTaken).hint("bulla view FILE lists the keys"),
+        _ => report(Code::CannotSplice).hint("nothing was written; the line above says where, and what to write there"),
     }
 }
 

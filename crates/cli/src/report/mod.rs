@@ -7,7 +7,7 @@ mod codes;
 mod from_core;
 
 pub(crate) use codes::Code;
-pub(crate) use from_core::{bad_certificate, bad_key_file, bad_manifest, bad_secret};
+pub(crate) use from_core::{bad_certificate, bad_key_file, bad_manifest, bad_secret, bad_splice};
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

@@ -148,6 +148,11 @@ impl<'a> Sealed<'a> {
         }
     }
 
+    /// The map that holds the sealed values, if the object has one; it may be null.
+    pub(crate) fn data(&self) -> Option<&'a Node> {
+        self.object.node.at(&["spec", "encryptedData"])
+    }
+
     /// What the values are bound to.
     pub(crate) fn place(&self) -> Place<'a> {
         Place { scope: self.scope, namespace: self.namespace, name: self.name }

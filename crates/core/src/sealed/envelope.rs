@@ -51,6 +51,13 @@ impl<'a> Envelope<'a> {
         Ok(Self { wrapped_key, body })
     }
 
+    /// Bytes of the plaintext and of the wrapped key, as far as the lengths of a sealed value tell them. `None`: it is too
+    /// short to be one.
+    pub fn sizes(bytes: &[u8]) -> Option<(usize, usize)> {
+        let envelope = Envelope::parse(bytes).ok()?;
+        Some((envelope.body.len().checked_sub(TAG_BYTES)?, envelope.wrapped_key.len()))
+    }
+
     /// Opens the body with an unwrapped content key of 16, 24 or 32 bytes. `None`: the key has another length, or the body
     /// was damaged.
     pub(crate) fn open_body(&self, content_key: &[u8]) -> Option<SecretBytes> {
@@ -111,6 +118,14 @@ mod tests {
         let bytes = [0, 2, 7, 8, 9];
         assert_eq!(Envelope::parse(&bytes), Ok(Envelope { wrapped_key: &[7, 8], body: &[9] }));
         assert_eq!(Envelope::parse(&[0, 0]), Ok(Envelope { wrapped_key: &[], body: &[] }));
+    }
+
+    #[test]
+    fn lengths_tell_the_size_of_the_plaintext() {
+        let of = |length| Envelope::sizes(&[&[1, 0], [0; 300].as_slice()].concat()[..length]);
+        assert_eq!(of(302), Some((28, 256)));
+        assert_eq!(of(274), Some((0, 256)));
+        assert_eq!((of(273), of(257), of(1)), (None, None, None));
     }
 
     #[test]
