@@ -17,7 +17,7 @@ mod scan;
 mod text;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use zeroize::Zeroizing;
 
@@ -48,6 +48,8 @@ pub struct Splices<'a> {
     /// Read when the first edit comes.
     read: Option<Read>,
     changes: Vec<Change>,
+    /// The places that they concern.
+    changed: HashSet<usize>,
 }
 
 /// The text before the edits.
@@ -75,7 +77,7 @@ impl<'a> Splices<'a> {
     /// No edits yet. `text` is the whole input, all documents of it.
     #[must_use]
     pub fn new(text: &'a [u8]) -> Self {
-        Self { text, read: None, changes: Vec::new() }
+        Self { text, read: None, changes: Vec::new(), changed: HashSet::new() }
     }
 
     /// Whether there is nothing to do.
@@ -95,7 +97,7 @@ impl<'a> Splices<'a> {
             return Err(SpliceError::NotAScalar { line, found: node.kind() });
         }
         let place = self.place(node)?;
-        if self.changes.iter().any(|change| change.place == place) {
+        if self.changed.contains(&place) {
             return Err(SpliceError::Overlap { line });
         }
         self.add(place, node, What::SetText(Zeroizing::new(text.to_owned())));
@@ -141,9 +143,9 @@ impl<'a> Splices<'a> {
         if self.will_have(place, map, to) {
             return Err(SpliceError::KeyExists { line: map.span.position.line, key: to.to_owned() });
         }
-        let key_place = self.read.as_ref().map(|read| &read.outline.places[read.outline.places[place].pairs[pair].key]);
-        if let Some(line) = key_place.and_then(|key| key.anchor_line) {
-            return Err(SpliceError::Aliased { line });
+        let places = &self.read()?.outline.places;
+        if let Some(anchor) = places[places[place].pairs[pair].key].anchor {
+            return Err(SpliceError::Aliased { line: self.line(anchor) });
         }
         self.add(place, map, What::Rename { pair, key: key.to_owned(), to: to.to_owned() });
         Ok(())
@@ -213,8 +215,8 @@ impl<'a> Splices<'a> {
         let line = node.span.position.line;
         let read = self.read()?;
         let index = read.outline.find(Identity::of(node)).ok_or(SpliceError::NoPlace { line })?;
-        match read.outline.places[index].anchor_line {
-            Some(line) => Err(SpliceError::Aliased { line }),
+        match read.outline.places[index].anchor {
+            Some(anchor) => Err(SpliceError::Aliased { line: self.line(anchor) }),
             None => Ok(index),
         }
     }
@@ -256,8 +258,13 @@ impl<'a> Splices<'a> {
         has
     }
 
+    fn line(&self, at: usize) -> usize {
+        Scan { text: std::str::from_utf8(self.text).unwrap_or_default() }.line(at)
+    }
+
     fn add(&mut self, place: usize, node: &Node, what: What) {
         let identity = Identity::of(node);
+        self.changed.insert(place);
         self.changes.push(Change { place, identity, line: node.span.position.line, what });
     }
 }

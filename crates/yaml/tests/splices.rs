@@ -422,3 +422,27 @@ fn nodes_of_another_text_are_refused() {
     let error = Splices::new(b"a: [").set_text(node, "x").unwrap_err();
     assert!(matches!(error, SpliceError::Unreadable(_)), "{error}");
 }
+
+/// Each of these took minutes if the cost of a key grew with the length of its line or with the place of its anchor.
+#[test]
+fn large_texts_are_edited_in_linear_time() {
+    let many = |count: usize, part: &dyn Fn(usize) -> String| (0..count).map(part).collect::<String>();
+    let flow = format!("a: {{{}z: 1}}\n", many(60_000, &|index| format!("!!str k{index} : v, ")));
+    let aliases = format!("#{}\nx: &x y\nz: 1\nb: [{}1]\n", " ".repeat(1 << 20), many(9_000, &|_| "*x, ".to_owned()));
+    let json = format!("{{\"a\": {{{}\"z\": 1}}}}", many(60_000, &|index| format!("\"k{index}\": \"v\", ")));
+    for (text, path) in [(&flow, "a/z"), (&aliases, "z"), (&json, "a/z")] {
+        let started = std::time::Instant::now();
+        let edited = edit(text, &[Set(path, "x")]).expect("it can be edited");
+        assert!(edited.len() >= text.len());
+        assert!(started.elapsed().as_secs() < 30, "{} bytes took {:?}", text.len(), started.elapsed());
+    }
+    let block = many(20_000, &|index| format!("k{index}: v\n"));
+    let documents = read_manifests(block.as_bytes(), &Limits::default()).unwrap();
+    let mut splices = Splices::new(block.as_bytes());
+    for entry in documents[0].root.entries().unwrap() {
+        splices.set_text(&entry.value, "new").unwrap();
+    }
+    let started = std::time::Instant::now();
+    assert_eq!(splices.apply().unwrap().len(), block.len() + 2 * 20_000);
+    assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
+}

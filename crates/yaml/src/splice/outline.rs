@@ -53,8 +53,8 @@ pub(super) struct Place {
     pub(super) depth: usize,
     /// The text is JSON, not YAML.
     pub(super) json: bool,
-    /// Line of the anchor, if aliases repeat this node or one around it.
-    pub(super) anchor_line: Option<usize>,
+    /// Where the node with the anchor stands, if aliases repeat this node or one around it.
+    pub(super) anchor: Option<usize>,
     /// Of a map, in the order of the source; merge keys included.
     pub(super) pairs: Vec<Pair>,
 }
@@ -126,14 +126,14 @@ impl Outline {
                 && let Some(place) = raw_to_place[target]
             {
                 // The properties of a node may stand on a line before it.
-                self.places[place].anchor_line = Some(scan.line(self.places[place].content));
+                self.places[place].anchor = Some(self.places[place].content);
             }
         }
         for index in first..self.places.len() {
             if let Some(parent) = self.places[index].parent
-                && let Some(line) = self.places[parent].anchor_line
+                && let Some(anchor) = self.places[parent].anchor
             {
-                self.places[index].anchor_line.get_or_insert(line);
+                self.places[index].anchor.get_or_insert(anchor);
             }
         }
     }
@@ -192,7 +192,7 @@ impl Outline {
             parent,
             depth: parent.map_or(0, |parent| self.places[parent].depth + 1),
             json: false,
-            anchor_line: None,
+            anchor: None,
             pairs: Vec::new(),
         });
         index

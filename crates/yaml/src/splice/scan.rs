@@ -101,20 +101,27 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Where an entry begins whose key begins at `key`: before the key's anchor, its tag and a `?` on the same line.
+    /// Where an entry begins whose key begins at `key`: before the key's anchor, its tag and a `?` on the same line. Looks at
+    /// no more than the words before the key, since a line may be as long as the text.
     pub(super) fn entry_start(self, key: usize) -> usize {
-        let line = self.line_start(key);
+        let before = |at: usize| at.checked_sub(1).and_then(|at| self.byte(at));
         let mut start = key;
         loop {
-            let before = self.slice(line, start).trim_end_matches([' ', '\t']);
-            let token = before.rfind([' ', '\t']).map_or(0, |at| at + 1);
-            let word = &before[token..];
-            let blank = line + before.len() < start;
-            if !blank || !(word == "?" || word.starts_with(['&', '!'])) {
+            let mut end = start;
+            while matches!(before(end), Some(b' ' | b'\t')) {
+                end -= 1;
+            }
+            let mut word = end;
+            while before(word).is_some_and(|byte| !byte.is_ascii_whitespace()) {
+                word -= 1;
+            }
+            let is_property = matches!(self.byte(word), Some(b'&' | b'!'));
+            let is_question = self.slice(word, end) == "?";
+            if end == start || word == end || !(is_property || is_question) {
                 return start;
             }
-            start = line + token;
-            if word == "?" {
+            start = word;
+            if is_question {
                 return start;
             }
         }
