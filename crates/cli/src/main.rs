@@ -33,6 +33,7 @@ mod serve;
 mod service_proxy;
 mod tree;
 mod unseal;
+mod update;
 mod verify;
 mod why;
 

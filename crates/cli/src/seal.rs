@@ -9,6 +9,7 @@ use crate::cert::{self, CertificateChoice, Chosen, Given};
 use crate::io::{Console, Source, Target, input, read};
 use crate::manifest::{self, Format};
 use crate::report::{Code, Report, Result, bad_manifest, bad_secret, chain};
+use crate::update::{self, Update};
 
 /// What to seal, and how.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) name: Option<String>,
     /// Whether a Secret without data is sealed.
     pub(crate) allow_empty_data: bool,
+    /// The sealed file that the result goes into, instead of the target.
+    pub(crate) update: Option<update::Options>,
     /// The format; else that of the target's name, else that of the input.
     pub(crate) format: Option<Format>,
     /// Where the result goes.
@@ -41,6 +44,7 @@ pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
         Source::File(path) => Some(path.as_path()),
         Source::Stdin => None,
     });
+    let first = first.or(options.update.as_ref().map(|update| update.file.as_path()));
     let Chosen { certificate, .. } = cert::choose_for(&options.certificate, first, console)?;
 
     let mut secrets = Vec::new();
@@ -60,9 +64,17 @@ pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
         .hint("seal them one by one, or write the names into the manifests"));
     }
 
+    let update = options.update.as_ref().map(Update::open).transpose()?;
+    for (source, _, secret) in &mut secrets {
+        settle(source, secret, options, update.as_ref(), console)?;
+    }
+    if let Some(update) = update {
+        let secrets: Vec<&PlainSecret> = secrets.iter().map(|(_, _, secret)| secret).collect();
+        return update.finish(&secrets, &certificate, options.format, console);
+    }
+
     let mut output = Zeroizing::new(String::new());
-    for (source, format, secret) in &mut secrets {
-        settle(source, secret, options, console)?;
+    for (_, format, secret) in &secrets {
         let sealed = seal(secret, &certificate)?;
         output.push_str(&format.write(&manifest::sealed_secret(&sealed)));
     }
@@ -181,7 +193,13 @@ pub(crate) fn conversions(document: &Document, secret: &PlainSecret) -> Vec<Stri
 }
 
 /// Name, namespace and scope, from the manifest and the flags.
-fn settle(source: &str, secret: &mut PlainSecret, options: &Options, console: Console) -> Result<()> {
+fn settle(
+    source: &str,
+    secret: &mut PlainSecret,
+    options: &Options,
+    update: Option<&Update<'_>>,
+    console: Console,
+) -> Result<()> {
     if let Some(name) = &options.name {
         secret.name.clone_from(name);
     }
@@ -205,7 +223,14 @@ fn settle(source: &str, secret: &mut PlainSecret, options: &Options, console: Co
         }
         _ => {}
     }
-    let annotated = secret.annotated_scope();
+    let mut annotated = secret.annotated_scope();
+    if annotated == Scope::Strict
+        && options.scope.is_none()
+        && let Some(present) = update.and_then(|update| update.scope_of(&secret.namespace, &secret.name))
+    {
+        secret.set_scope(present);
+        annotated = present;
+    }
     let scope = options.scope.unwrap_or(annotated);
     if options.scope.is_none() && annotated != Scope::Strict {
         console.warn(&format!(

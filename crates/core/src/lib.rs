@@ -14,6 +14,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod go_base64;
+pub mod mac;
 pub mod sealed;
 pub mod secret;
 

@@ -8,6 +8,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use super::cert_args::{CertCommand, CertificateArgs};
 use super::init_args::{self, CompletionArgs, InitArgs, ManArgs};
 use super::serve_args::{ControllerArgs, DevclusterArgs};
+use super::update_args::UpdateArgs;
 use super::{change_args, help};
 use crate::cluster::Choice;
 use crate::io::{Source, Target};
@@ -103,6 +104,8 @@ pub(crate) struct SealArgs {
     #[arg(long)]
     allow_empty_data: bool,
     #[command(flatten)]
+    update: UpdateArgs,
+    #[command(flatten)]
     certificate: CertificateArgs,
     #[command(flatten)]
     output: OutputArgs,
@@ -188,9 +191,11 @@ impl From<ScopeArg> for Scope {
 
 impl SealArgs {
     pub(crate) fn resolve(self) -> Result<seal::Options> {
+        let certificate = self.certificate.choice();
         Ok(seal::Options {
             sources: Source::from_args(&self.files)?,
-            certificate: self.certificate.choice(),
+            update: self.update.resolve(certificate.cluster.clone()),
+            certificate,
             scope: self.scope.map(Scope::from),
             namespace: self.namespace,
             name: self.name,

@@ -15,6 +15,7 @@ mod reseal_args;
 mod seal_args;
 mod serve_args;
 pub(crate) mod stock;
+mod update_args;
 mod verify_args;
 mod why_args;
 

@@ -93,6 +93,7 @@ async fn run_seal(folder: &Folder, plain: &str, certificate: &str, sealed: &str)
         namespace: None,
         name: None,
         allow_empty_data: false,
+        update: None,
         format: None,
         target: Target::File(folder.path(sealed)),
     };

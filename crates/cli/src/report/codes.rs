@@ -56,6 +56,9 @@ codes! {
     PlainSecret = "E0229", "the file holds a plain Secret";
     ChangedMeanwhile = "E0230", "the file changed while it was worked on";
     EntriesDiffer = "E0231", "the two entries at the prompt differ";
+    MemoryKey = "E0240", "the key of the memory is not private";
+    SealedTwice = "E0241", "a SealedSecret is in the file twice";
+    CannotUpdate = "E0242", "a sealed file cannot be updated in place";
 
     NoCertificateGiven = "E0301", "no certificate is given";
     NotACertificate = "E0302", "the file holds no certificate";

@@ -1,0 +1,41 @@
+//! Raw flags of `seal --update` and of every verb that may ask the cluster for values, and their resolution.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+
+use crate::cluster::Choice;
+use crate::update;
+
+/// Flags of `bulla seal` about a file that is sealed already.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct UpdateArgs {
+    /// Seal into this sealed file: values that are known to be the same keep their bytes, everything else in it stays
+    #[arg(long, value_name = "FILE", conflicts_with = "write")]
+    update: Option<PathBuf>,
+    #[command(flatten)]
+    live: LiveArgs,
+}
+
+/// Whether the cluster may be asked for values.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LiveArgs {
+    /// Ask the cluster for values: one counts if the live SealedSecret is Synced and holds the same ciphertext
+    #[arg(long)]
+    from_cluster: bool,
+}
+
+impl UpdateArgs {
+    /// `choice` is the cluster that the command's other flags name.
+    pub(super) fn resolve(self, choice: Choice) -> Option<update::Options> {
+        let cluster = self.live.resolve(choice);
+        self.update.map(|file| update::Options { file, cluster })
+    }
+}
+
+impl LiveArgs {
+    /// The cluster, if it may be asked.
+    pub(super) fn resolve(self, choice: Choice) -> Option<Choice> {
+        self.from_cluster.then_some(choice)
+    }
+}
