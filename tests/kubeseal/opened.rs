@@ -1,7 +1,7 @@
 //! Ciphertexts are random: here they are replaced by what they open to, so that texts can be compared.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -19,6 +19,7 @@ pub(crate) struct Keys {
     /// Each with its name, for the text that replaces a ciphertext.
     rings: Vec<(String, KeyRing)>,
     certificate: SealingCertificate,
+    folder: PathBuf,
 }
 
 impl Keys {
@@ -32,7 +33,12 @@ impl Keys {
             rings.push((name.to_owned(), KeyRing::new([Arc::new(key)])));
         }
         let pem = std::fs::read(folder.join("rsa2048.crt")).unwrap();
-        Self { rings, certificate: SealingCertificate::from_pem(&pem).unwrap() }
+        Self { rings, certificate: SealingCertificate::from_pem(&pem).unwrap(), folder: folder.to_owned() }
+    }
+
+    /// A file of the folder.
+    pub(crate) fn pem(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.join(name)).unwrap()
     }
 
     /// A ciphertext of `text` for rsa2048 under the label `label`.

@@ -1,5 +1,6 @@
 //! The API server of one run: answers as the case's script says, and keeps what it was asked.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,11 +11,10 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use serde_json::{Map, Value};
 
 use crate::case::ServerKind;
 
-/// Headers that are compared; the others are how a client works, not what it says.
-const HEADERS: [&str; 6] = ["accept", "accept-encoding", "authorization", "content-type", "host", "x-"];
 /// The `Service` that is there unless the script says otherwise.
 pub(crate) const SERVICE: &str = r#"{"kind":"Service","apiVersion":"v1","metadata":{"name":"sealed-secrets-controller","namespace":"kube-system"},"spec":{"ports":[{"name":"http","port":8080}]}}"#;
 /// What the controller makes of a SealedSecret unless the script says otherwise.
@@ -136,12 +136,14 @@ impl State {
         let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let mut said = format!("{method} {path}\n{peer}");
         for (name, value) in &headers {
-            if HEADERS.contains(&name.as_str()) || name.starts_with("impersonate-") {
+            // The others are how a client works, not what it says.
+            let wants_pem = name == "accept" && path.contains("/proxy/");
+            if wants_pem || name == "authorization" || name.starts_with("impersonate-") {
                 said.push_str(&format!("  {name}: {value}\n"));
             }
         }
         if !body.is_empty() {
-            said.push_str(&format!("  body: {}\n", String::from_utf8_lossy(&body)));
+            said.push_str(&format!("  body: {}\n", without_empty(&body)));
         }
         self.asked.lock().unwrap().push(said);
         let answer = match self.reply(path) {
@@ -196,6 +198,18 @@ impl State {
             _ => answer(404, "text/plain", b"404 page not found\n"),
         }
     }
+}
+
+/// JSON in the order of its keys and without what is empty, which says nothing.
+fn without_empty(body: &[u8]) -> String {
+    fn cut(value: Value) -> Value {
+        let Value::Object(map) = value else { return value };
+        let cut = map.into_iter().map(|(key, value)| (key, cut(value)));
+        let is_empty = |value: &Value| value.is_null() || value.as_object().is_some_and(Map::is_empty);
+        Value::Object(cut.filter(|(_, value)| !is_empty(value)).collect::<BTreeMap<_, _>>().into_iter().collect())
+    }
+    serde_json::from_slice(body)
+        .map_or_else(|_| String::from_utf8_lossy(body).into_owned(), |json| cut(json).to_string())
 }
 
 struct Request {

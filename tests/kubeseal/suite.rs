@@ -6,6 +6,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::case::{self, Case, Content, What};
 use crate::compare;
 use crate::opened::Keys;
@@ -96,6 +99,9 @@ fn put_ciphertexts(case: &mut Case, keys: &Keys) {
             let (label, plain) = body.split_once(':').unwrap();
             keys.seal(label, plain)
         });
+        replace(text, "{pem:", |name| keys.pem(name));
+        replace(text, "{pem-crlf:", |name| keys.pem(name).replace('\n', "\r\n"));
+        replace(text, "{b64:", |name| STANDARD.encode(keys.pem(name)));
         replace(text, "{xs:", |count| "x".repeat(count.parse().unwrap()));
         replace(text, "{items:", |count| {
             let items: Vec<String> =
