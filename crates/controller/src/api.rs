@@ -22,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The API server did not do what it was asked. Holds what it said, never what was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ApiFailure {
+pub enum ApiFailure {
     /// It answered with an error.
     Status {
         /// The HTTP status.
@@ -41,7 +41,8 @@ pub(crate) enum ApiFailure {
 }
 
 impl ApiFailure {
-    pub(crate) fn code(&self) -> Option<u16> {
+    /// The HTTP status, if it answered.
+    pub fn code(&self) -> Option<u16> {
         match self {
             Self::Status { code, .. } => Some(*code),
             Self::Transport(_) | Self::NotLeading => None,
@@ -49,7 +50,7 @@ impl ApiFailure {
     }
 
     /// There is an object of that name.
-    pub(crate) fn says_already_exists(&self) -> bool {
+    pub fn says_already_exists(&self) -> bool {
         matches!(self, Self::Status { code: 409, reason, .. } if reason == "AlreadyExists")
     }
 
@@ -124,12 +125,26 @@ pub(crate) async fn send_accepting(
     accept: &str,
     body: Option<Bytes>,
 ) -> Result<Zeroizing<Vec<u8>>, ApiFailure> {
+    send_as(client, method, path, accept, body.map(|body| ("application/json", body))).await
+}
+
+/// [`send`], with the kinds of the answer and of the body. Whoever else reads and writes key Secrets does it with this.
+///
+/// # Errors
+/// [`ApiFailure`], whose words are the API server's.
+pub async fn send_as(
+    client: &kube::Client,
+    method: Method,
+    path: &str,
+    accept: &str,
+    body: Option<(&'static str, Bytes)>,
+) -> Result<Zeroizing<Vec<u8>>, ApiFailure> {
     let mut request = Request::builder().method(method).uri(path).header(header::ACCEPT, accept);
-    if body.is_some() {
-        request = request.header(header::CONTENT_TYPE, "application/json");
+    if let Some((kind, _)) = body {
+        request = request.header(header::CONTENT_TYPE, kind);
     }
     let request = request
-        .body(Body::from(body.unwrap_or_default()))
+        .body(Body::from(body.map(|(_, body)| body).unwrap_or_default()))
         .map_err(|_| ApiFailure::Transport("the name cannot be put into a URL".to_owned()))?;
     match tokio::time::timeout(TIMEOUT, exchange(client, request)).await {
         Ok(answer) => answer,

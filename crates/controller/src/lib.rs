@@ -48,11 +48,13 @@ mod varying;
 mod watch;
 mod write;
 
+pub use api::{ApiFailure, send_as};
 pub use config::keys::{KeyBackup, KeyOrder, KeySettings, parse_cutoff, parse_key_annotations, parse_key_labels};
 pub use config::{Config, HttpConfig, LeaderElection, Objects, Reach, Replicas, RequestLimit, parse_listen_address};
 pub use controller::{Addresses, Controller, Handle};
 pub use dialect::templates::render_templates;
 pub use error::Error;
+pub use keys::backup::backup_file_name;
 pub use report::reason::reasons;
 
 /// The CustomResourceDefinition of SealedSecret, identical in meaning to upstream's (sealed-secrets 3), as YAML.

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use bulla_core::go_base64;
+use bulla_core::sealed::KeyLabel;
 use bulla_core::secret::SecretBytes;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde_json::{Map, Value};
 
-use crate::keys::state::KeyLabel;
 use crate::object::SecretRef;
 
 /// A Secret as the API server stores it.
@@ -72,7 +72,7 @@ impl LiveSecret {
     }
 
     /// All values, by name.
-    pub(crate) fn items(&self) -> impl Iterator<Item = (&str, &SecretBytes)> {
+    pub(crate) fn items(&self) -> impl Iterator<Item = (&str, &SecretBytes)> + Clone {
         self.data.iter().map(|(name, item)| (name.as_str(), &item.0))
     }
 

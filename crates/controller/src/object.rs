@@ -9,13 +9,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use bulla_core::sealed::{MANAGED_ANNOTATION, PATCH_ANNOTATION, Scope, SealedSecret};
+use bulla_core::sealed::{KeyLabel, MANAGED_ANNOTATION, PATCH_ANNOTATION, Scope, SealedSecret};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use crate::keys::state::KeyLabel;
 use crate::report::status::SealedStatus;
 
 /// On a SealedSecret: the value `ignore` switches the repair of its Secret off.

@@ -7,7 +7,7 @@ use age::secrecy::ExposeSecret as _;
 use crate::age::Identities;
 use crate::sealed::{
     Envelope, KeyRing, ObjectHints, ObjectReseal, PlainSecret, ResealRequest, Scope, SealedSecret, SealingCertificate,
-    Task, UnsealOptions, open, read_key_backup, read_object, reseal_item, rotated,
+    Task, UnsealOptions, open, read_key_backup, read_key_documents, read_object, reseal_item, rotated,
 };
 
 /// A SealedSecret manifest from a stranger, opened with a ring that has no key.
@@ -56,6 +56,9 @@ pub fn certificate(bytes: &[u8]) {
 /// A private key or a backup of keys from a stranger.
 pub fn key_backup(bytes: &[u8]) {
     let _ = read_key_backup(bytes).map(|report| report.keys.len());
+    for read in read_key_documents(bytes).unwrap_or_default() {
+        let _ = read.map(|document| (document.fingerprint().is_ok(), document.to_backup().len()));
+    }
 }
 
 /// The bodies of the controller's endpoints from a stranger: a SealedSecret to be resealed, and a list of values.

@@ -6,12 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bulla_core::age::Recipients;
-use bulla_core::sealed::KEY_LABEL;
+use bulla_core::sealed::{KEY_LABEL, KEY_STATE_LABEL};
 use jiff::Timestamp;
 use jiff::fmt::strtime;
 
 use crate::Error;
-use crate::keys::state::KEY_STATE_LABEL;
 
 /// Settings about sealing keys. The default is upstream's.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,6 +16,7 @@ use http::Method;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+pub use self::folder::backup_file_name;
 use self::folder::{Folder, Found};
 use crate::api;
 use crate::config::keys::KeyBackup;
@@ -151,12 +152,11 @@ async fn on_a_thread<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use bulla_core::age::Recipient;
-    use bulla_core::sealed::{KeySize, NewKey, RingKey, generate_key};
+    use bulla_core::sealed::{KeySize, KeyState, NewKey, RingKey, generate_key};
     use tokio::sync::watch;
 
     use super::*;
     use crate::Config;
-    use crate::keys::state::KeyState;
     use crate::keys::store::{Certificate, StoredKey};
     use crate::rsa_pool::RsaPool;
 

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use bulla_core::sealed::KeyLabel;
 use kube::runtime::watcher::Event;
 
-use crate::keys::state::KeyLabel;
 use crate::object::SecretMetadata;
 
 /// What a change of a Secret's metadata asks for.

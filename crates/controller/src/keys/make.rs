@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bulla_core::sealed::{Fingerprint, NewKey, RingKey, generate_key};
+use bulla_core::sealed::{Fingerprint, KeyState, MAX_CLOCK_SKEW, NewKey, RingKey, generate_key};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 
@@ -17,8 +17,7 @@ use crate::keys::follow::LOADING;
 use crate::keys::registry::KeyRegistry;
 use crate::keys::renewal::{Occasion, renewal_due, tick_after};
 use crate::keys::secret::{self, Naming};
-use crate::keys::state::KeyState;
-use crate::keys::store::{Certificate, MAX_CLOCK_SKEW, StoredKey};
+use crate::keys::store::{Certificate, StoredKey};
 use crate::live::LiveSecret;
 
 /// How long the wall clock is trusted to run as fast as the timers do.

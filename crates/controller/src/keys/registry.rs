@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bulla_core::sealed::{Fingerprint, KeyRing};
+use bulla_core::sealed::{Fingerprint, KeyRing, KeyState};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::Config;
 use crate::keys::backup::BackupCounts;
-use crate::keys::state::KeyState;
 use crate::keys::store::{Certificate, KeyStore, ShelvedKey, StoredKey};
 use crate::keys::uses::Use;
 use crate::metrics::keys::{KeyReport, KeysReport};

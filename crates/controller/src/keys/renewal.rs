@@ -4,10 +4,10 @@
 //! Ticks come once in each period, the first one when the newest key is a period old. A key that was made on demand in between does
 //! not move them. A tick that finds a key made for it (by another replica, whose clock may be a little behind) makes none.
 
+use bulla_core::sealed::MAX_CLOCK_SKEW;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::keys::KeySettings;
-use crate::keys::store::MAX_CLOCK_SKEW;
 
 /// What there is to do now, and when to look again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bulla_core::sealed::{GeneratedKey, KEY_ACTIVE, KEY_LABEL, RingKey, SealingCertificate, read_key_secret};
+use bulla_core::sealed::{
+    GeneratedKey, KEY_ACTIVE, KEY_LABEL, KEY_STATE_LABEL, KeyLabel, KeyState, RingKey, SealingCertificate,
+    read_key_secret,
+};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::Config;
-use crate::keys::state::{KEY_STATE_LABEL, KeyLabel, KeyState};
 use crate::keys::store::{Certificate, ShelvedKey, StoredKey};
 use crate::live::LiveSecret;
 

@@ -3,16 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
-use bulla_core::sealed::{Fingerprint, RingKey};
+use bulla_core::sealed::{Fingerprint, KeyState, RingKey, begins_in_the_future};
 use jiff::Timestamp;
 
 use crate::config::keys::KeyOrder;
-use crate::keys::state::KeyState;
-
-/// A certificate that begins later than this from now is passed over: clocks differ a little, not by days.
-pub(crate) const MAX_CLOCK_SKEW: Duration = Duration::from_secs(300);
 
 /// A loaded key. It opens.
 pub(crate) struct StoredKey {
@@ -121,11 +116,10 @@ impl KeyStore {
     }
 
     fn latest(&self, now: Timestamp, counts: impl Fn(&Certificate) -> bool) -> Option<(Timestamp, &Certificate)> {
-        let latest = now.saturating_add(MAX_CLOCK_SKEW).unwrap_or(now);
         self.keys
             .iter()
             .filter_map(|(name, key)| Some((name, key.created, key.for_sealing()?)))
-            .filter(|(_, _, certificate)| certificate.not_before <= latest && counts(certificate))
+            .filter(|(_, _, certificate)| !begins_in_the_future(certificate.not_before, now) && counts(certificate))
             .map(|(name, created, certificate)| match self.order {
                 KeyOrder::CertNotBefore => (name, certificate.not_before, certificate),
                 KeyOrder::SecretCreationTimestamp => (name, created, certificate),

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use bulla_core::sealed::Fingerprint;
+use bulla_core::sealed::{Fingerprint, KeyState};
 
 use crate::engine::Engine;
-use crate::keys::state::KeyState;
 use crate::object::ObjectKey;
 use crate::report::applied::Applied;
 

@@ -56,7 +56,7 @@ impl Folder {
         if !is_age_file(file) {
             return Err("only encrypted bytes are written into the folder of backups".to_owned());
         }
-        let target = self.path.join(file_name(secret, fingerprint));
+        let target = self.path.join(backup_file_name(secret, fingerprint));
         self.replace(&target, file).map_err(|error| self.failed("write", &target, &error))?;
         let found = read(&target).map_err(|error| self.failed("read back", &target, &error))?;
         if found != file || !is_age_file(&found) {
@@ -95,7 +95,8 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn file_name(secret: &str, fingerprint: &Fingerprint) -> String {
+/// What the backup of a key is called.
+pub fn backup_file_name(secret: &str, fingerprint: &Fingerprint) -> String {
     let legal = |letter: char| if letter.is_ascii_alphanumeric() || matches!(letter, '-' | '.') { letter } else { '-' };
     let secret: String = secret.trim_start_matches('.').chars().map(legal).take(MAX_NAME).collect();
     format!("{secret}-{}.age", short(fingerprint))
@@ -191,10 +192,10 @@ mod tests {
             ("..", "-e3b0c44298fc1c14.age"),
             ("a\0b/ü", "a-b---e3b0c44298fc1c14.age"),
         ] {
-            let name = file_name(secret, &fingerprint());
+            let name = backup_file_name(secret, &fingerprint());
             assert!(!name.contains('/') && !name.starts_with('.'), "{name}");
             assert_eq!(name, expected);
         }
-        assert!(file_name(&"a".repeat(253), &fingerprint()).len() < 255);
+        assert!(backup_file_name(&"a".repeat(253), &fingerprint()).len() < 255);
     }
 }

@@ -4,15 +4,27 @@
 //! Two labels decide. Upstream's says whether the key is loaded at all. Ours narrows what a loaded key is used for; upstream's
 //! controller does not know it, so after a swap back every key that is still labelled active opens and may seal again.
 
-use bulla_core::sealed::{KEY_ACTIVE, KEY_LABEL};
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use crate::sealed::{KEY_ACTIVE, KEY_LABEL};
+
+/// A certificate that begins later than this from now is passed over: clocks differ a little, not by days.
+pub const MAX_CLOCK_SKEW: Duration = Duration::from_secs(300);
+
+/// Whether a certificate begins too late to be the newest now.
+pub fn begins_in_the_future(not_before: Timestamp, now: Timestamp) -> bool {
+    not_before > now.saturating_add(MAX_CLOCK_SKEW).unwrap_or(now)
+}
+
 /// On a key Secret: what the key is still used for. Absent means active.
-pub(crate) const KEY_STATE_LABEL: &str = "bulla.dev/key-state";
+pub const KEY_STATE_LABEL: &str = "bulla.dev/key-state";
 
 /// What a Secret's labels say about it as a sealing key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum KeyLabel {
+pub enum KeyLabel {
     /// It is not labelled as a key.
     None,
     /// Labelled as a key, with another word than `active`: it is not loaded, whatever its name.
@@ -22,7 +34,8 @@ pub(crate) enum KeyLabel {
 }
 
 impl KeyLabel {
-    pub(crate) fn from_metadata(metadata: &Map<String, Value>) -> Self {
+    /// From the `metadata` of a Secret.
+    pub fn from_metadata(metadata: &Map<String, Value>) -> Self {
         let label = |name: &str| metadata.get("labels").and_then(|labels| labels.get(name)).and_then(Value::as_str);
         match (label(KEY_LABEL), label(KEY_STATE_LABEL)) {
             (Some(KEY_ACTIVE), state) => Self::Active(KeyState::parse(state.unwrap_or_default())),
@@ -34,7 +47,7 @@ impl KeyLabel {
 
 /// What a loaded key is used for. Every one of them opens: a key that must not even open is relabelled, and then not loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum KeyState {
+pub enum KeyState {
     /// It seals and opens.
     Active,
     /// It opens.
@@ -48,11 +61,11 @@ pub(crate) enum KeyState {
 }
 
 impl KeyState {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Active, Self::DecryptOnly, Self::Compromised, Self::Retired, Self::Unknown];
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Active, Self::DecryptOnly, Self::Compromised, Self::Retired, Self::Unknown];
 
     /// From the value of the label; an absent one is empty.
-    pub(crate) fn parse(word: &str) -> Self {
+    pub fn parse(word: &str) -> Self {
         match word {
             "" | "active" => Self::Active,
             "decrypt-only" => Self::DecryptOnly,
@@ -63,7 +76,7 @@ impl KeyState {
     }
 
     /// The word in the label and in metrics.
-    pub(crate) fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
             Self::DecryptOnly => "decrypt-only",
@@ -74,12 +87,12 @@ impl KeyState {
     }
 
     /// Whether its certificate may be published.
-    pub(crate) fn seals(self) -> bool {
+    pub fn seals(self) -> bool {
         self == Self::Active
     }
 
     /// Whether an object that still uses it is something to mend.
-    pub(crate) fn should_be_unused(self) -> bool {
+    pub fn should_be_unused(self) -> bool {
         matches!(self, Self::Compromised | Self::Retired)
     }
 }
