@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use super::cert_args::{CertCommand, CertificateArgs};
 use super::init_args::{self, CompletionArgs, InitArgs, ManArgs};
+use super::keys_args::KeysCommand;
 use super::serve_args::{ControllerArgs, DevclusterArgs};
 use super::update_args::UpdateArgs;
 use super::{change_args, help};
@@ -66,6 +67,12 @@ pub(crate) enum Command {
     Cert {
         #[command(subcommand)]
         command: CertCommand,
+    },
+    /// Sealing keys of a cluster: list, back up, restore, retire
+    #[command(arg_required_else_help = true)]
+    Keys {
+        #[command(subcommand)]
+        command: Box<KeysCommand>,
     },
     /// Run the controller, which turns SealedSecrets into native Secrets
     #[command(after_help = help::CONTROLLER)]

@@ -28,7 +28,7 @@ use self::cert_args::CertCommand;
 use crate::io::Console;
 use crate::report::{Code, Exit, Report, Result};
 use crate::serve::{controller, devcluster};
-use crate::{cert, change, completion, init, man, quickstart, seal, unseal};
+use crate::{cert, change, completion, init, keys, man, quickstart, seal, unseal};
 
 /// Runs `bulla` and returns its exit code.
 pub(crate) fn run(args: Vec<OsString>) -> u8 {
@@ -72,6 +72,7 @@ fn dispatch(command: Command, console: Console) -> Result<Exit> {
         }
         Command::Cert { command: CertCommand::Fetch(args) } => done(cert::fetch::run(&args.resolve(), console)),
         Command::Cert { command: CertCommand::Pin(args) } => done(cert::pin::run(&args.resolve(), console)),
+        Command::Keys { command } => keys::run(&command.resolve()?, console),
         Command::Controller(args) => done(controller::run(args.resolve(false)?)),
         Command::Devcluster(args) => done(devcluster::run(&args.resolve(), console)),
         Command::Init(args) => done(init::run(&args.resolve(), console)),

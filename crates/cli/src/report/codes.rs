@@ -82,6 +82,25 @@ codes! {
     Interrupted = "E0410", "the work was interrupted";
     UnfinishedMerge = "E0411", "a merge is unfinished in the file";
 
+    BackupWithoutKey = "E0430", "a backup of keys holds no usable key";
+    IdentityFile = "E0431", "an age identity file cannot be used";
+    BackupDoesNotOpen = "E0432", "an age file does not open";
+    NoIdentity = "E0433", "no age identity is given";
+    NotConfirmed = "E0434", "nobody has confirmed the fingerprint";
+    OtherKeys = "E0435", "the keys are not those that are expected";
+    KeyNameTaken = "E0436", "the name of a key Secret is taken";
+    KeyNotFound = "E0437", "there is no sealing key with this fingerprint";
+    KeyInUse = "E0438", "the sealing key is still in use";
+    NotInBackup = "E0439", "the backup does not hold the key";
+    NoKeys = "E0440", "there is no sealing key";
+    KeyPair = "E0441", "certificate and private key do not belong together";
+    KeyFromTheFuture = "E0442", "the certificate of the key begins in the future";
+    NamespaceMissing = "E0443", "the controller's namespace does not exist";
+    KeyForbidden = "E0444", "a right on key Secrets or SealedSecrets is missing";
+    RecipientUnusable = "E0445", "an age recipient cannot be used";
+    GitFailed = "E0446", "git cannot be asked for branches and tags";
+    KeyChanged = "E0447", "a key Secret was changed meanwhile";
+
     NoCluster = "E0501", "no cluster is configured";
     Kubeconfig = "E0502", "the kubeconfig cannot be used";
     ClusterUnreachable = "E0503", "the cluster does not answer";
