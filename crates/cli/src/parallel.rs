@@ -30,10 +30,19 @@ pub(crate) fn in_order<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + S
 
 /// As [`in_order`]; an item that Ctrl-C kept from being begun has no result.
 pub(crate) fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<Option<R>> {
-    let threads = cores().min(items.len());
+    on_threads(cores(), items, work)
+}
+
+/// As [`each`], for work that waits for the disk now and then: there are more threads than cores, so that none is idle.
+pub(crate) fn each_waiting<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<Option<R>> {
+    on_threads(2 * cores(), items, work)
+}
+
+fn on_threads<T: Sync, R: Send>(threads: usize, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<Option<R>> {
     if items.len() < 2 {
         return items.iter().map(|item| Some(work(item))).collect();
     }
+    let threads = threads.min(items.len());
     let _watch = Watch::begin();
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<Option<R>>> = Mutex::new(items.iter().map(|_| None).collect());

@@ -56,6 +56,11 @@ impl Progress {
         Self { what, total, done: AtomicU64::new(0), began, shown }
     }
 
+    /// How many there are.
+    pub(crate) fn total(&self) -> usize {
+        usize::try_from(self.total).unwrap_or(usize::MAX)
+    }
+
     /// One more is done.
     pub(crate) fn step(&self) {
         self.steps(1);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use kube::Client;
 use serde_json::Value;
@@ -20,6 +20,9 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_RETRIES: u32 = 10;
 /// The longest patience that is obeyed.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+/// The header that carries the token of whoever asks; the name is in the table of docs/design.md.
+const TOKEN_HEADER: &str = "x-bulla-token";
 
 /// A Service of the controller in a cluster.
 #[derive(Clone, Debug)]
@@ -59,7 +62,7 @@ impl Place {
 }
 
 /// What a name of a Service may hold; everything else would change the path.
-fn segment(text: &str) -> String {
+pub(crate) fn segment(text: &str) -> String {
     text.chars().filter(|letter| letter.is_ascii_alphanumeric() || "-._".contains(*letter)).collect()
 }
 
@@ -98,11 +101,26 @@ impl Controller {
         Ok(Self { client, path })
     }
 
+    /// POSTs JSON to an endpoint that wants to know who asks. `token` goes into a header of its own, since the API server's
+    /// proxy removes `Authorization`.
+    pub(crate) async fn post_as(
+        &self,
+        endpoint: &str,
+        body: &[u8],
+        token: &str,
+    ) -> std::result::Result<Answer, String> {
+        self.post_with(endpoint, body, Some(token)).await
+    }
+
     /// POSTs JSON to an endpoint. A server that is busy and says when to come back is asked again, as client-go does it.
     pub(crate) async fn post(&self, endpoint: &str, body: &[u8]) -> std::result::Result<Answer, String> {
+        self.post_with(endpoint, body, None).await
+    }
+
+    async fn post_with(&self, endpoint: &str, body: &[u8], token: Option<&str>) -> std::result::Result<Answer, String> {
         let mut retries = 0;
         loop {
-            let exchange = tokio::time::timeout(TIMEOUT, self.exchange(endpoint, body));
+            let exchange = tokio::time::timeout(TIMEOUT, self.exchange(endpoint, body, token));
             let (answer, pause) = exchange.await.map_err(|_| "the server did not answer in time".to_owned())??;
             match pause {
                 Some(pause) if retries < MAX_RETRIES => {
@@ -114,12 +132,21 @@ impl Controller {
         }
     }
 
-    async fn exchange(&self, endpoint: &str, body: &[u8]) -> std::result::Result<(Answer, Option<Duration>), String> {
-        let request = Request::post(format!("{}{endpoint}", self.path))
+    async fn exchange(
+        &self,
+        endpoint: &str,
+        body: &[u8],
+        token: Option<&str>,
+    ) -> std::result::Result<(Answer, Option<Duration>), String> {
+        let mut request = Request::post(format!("{}{endpoint}", self.path))
             .header(header::CONTENT_TYPE, "application/json")
-            .header(header::ACCEPT, "application/json, */*")
-            .body(kube::client::Body::from(body.to_vec()))
-            .map_err(|error| error.to_string())?;
+            .header(header::ACCEPT, "application/json, */*");
+        if let Some(token) = token {
+            let mut value = HeaderValue::from_str(token).map_err(|_| "the token is no header".to_owned())?;
+            value.set_sensitive(true);
+            request = request.header(TOKEN_HEADER, value);
+        }
+        let request = request.body(kube::client::Body::from(body.to_vec())).map_err(|error| error.to_string())?;
         let (parts, body) = self.client.send(request).await.map_err(|error| chain(&error))?.into_parts();
         let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| error.to_string())?;
         let answer = Answer { status: parts.status, body: body.to_bytes().to_vec() };

@@ -8,6 +8,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use super::cert_args::{CertCommand, CertificateArgs};
 use super::init_args::{self, CompletionArgs, InitArgs, ManArgs};
 use super::keys_args::KeysCommand;
+use super::reseal_args::{RESEAL, ResealArgs};
 use super::serve_args::{ControllerArgs, DevclusterArgs};
 use super::update_args::UpdateArgs;
 use super::{change_args, help};
@@ -62,6 +63,9 @@ pub(crate) enum Command {
     /// Show what is in sealed files: keys, scope, sizes, age; never a value
     #[command(after_help = change_args::VIEW)]
     View(change_args::ViewArgs),
+    /// Seal values again with the newest key: everything in a tree that an older key sealed
+    #[command(after_help = RESEAL)]
+    Reseal(Box<ResealArgs>),
     /// Show, fetch or pin sealing certificates
     #[command(arg_required_else_help = true)]
     Cert {

@@ -1,6 +1,6 @@
 //! Flags of `bulla cert`, and those by which every sealing command chooses its certificate.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bulla_core::sealed::Fingerprint;
 use clap::{Args as ClapArgs, Subcommand};
@@ -123,13 +123,18 @@ pub(crate) struct ControllerPlaceArgs {
     controller_name: Option<String>,
 }
 
+/// The value of `--cert`.
+pub(super) fn given(path: &Path) -> Given {
+    match path.to_str() {
+        Some(url) if is_url(url) => Given::Url(url.to_owned()),
+        _ => Given::File(Source::from_arg(path)),
+    }
+}
+
 impl CertificateArgs {
     pub(crate) fn choice(self) -> CertificateChoice {
         CertificateChoice {
-            given: self.cert.map(|path| match path.to_str() {
-                Some(url) if is_url(url) => Given::Url(url.to_owned()),
-                _ => Given::File(Source::from_arg(&path)),
-            }),
+            given: self.cert.as_deref().map(given),
             cluster_name: self.cluster,
             accept: self.accept_fingerprint,
             cluster: self.reach.choice(),

@@ -81,6 +81,9 @@ codes! {
 
     Interrupted = "E0410", "the work was interrupted";
     UnfinishedMerge = "E0411", "a merge is unfinished in the file";
+    CannotReseal = "E0412", "files hold values that cannot be resealed";
+    NoSealingCertificate = "E0413", "it is not clear which certificate to reseal with";
+    ResealRefused = "E0414", "the controller refuses to reseal";
 
     BackupWithoutKey = "E0430", "a backup of keys holds no usable key";
     IdentityFile = "E0431", "an age identity file cannot be used";
