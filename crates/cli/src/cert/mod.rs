@@ -13,4 +13,4 @@ mod search;
 
 pub(crate) use choose::{CertificateChoice, Chosen, Given, choose, choose_for};
 pub(crate) use describe::{Description, show};
-pub(crate) use search::Wanted;
+pub(crate) use search::{Offer, Wanted, ask};

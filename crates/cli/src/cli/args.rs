@@ -87,6 +87,9 @@ pub(crate) enum Command {
     /// Look at a repository, say what is there, and write its .bulla.yaml
     #[command(after_help = init_args::INIT)]
     Init(InitArgs),
+    /// Check tools, keys, certificates and cluster; each finding with its cure
+    #[command(after_help = init_args::DOCTOR)]
+    Doctor(init_args::DoctorArgs),
     /// Print a completion script for a shell
     #[command(after_help = init_args::COMPLETION)]
     Completion(CompletionArgs),

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
+use super::args::ClusterArgs;
 use crate::completion::Name;
-use crate::{init, man};
+use crate::{doctor, init, man};
 
 /// `bulla init --help`
 pub(super) const INIT: &str = "\
@@ -15,6 +16,16 @@ Example:
 
 Looks for sealed files, plain Secrets, kustomizations, .sops.yaml and sealing certificates, and says
 what it found. Writes one file at most, and never over one that is there. Asks nobody.";
+
+/// `bulla doctor --help`
+pub(super) const DOCTOR: &str = "\
+Example:
+  bulla doctor
+  bulla doctor --offline
+  bulla doctor --json | jq '.findings[] | select(.level == \"todo\")'
+
+Changes nothing. Exit code 2 when something must be done; notes alone are 0. In a repository whose
+.bulla.yaml names contexts, each of those clusters is asked, else the current one.";
 
 /// `bulla man --help`
 pub(super) const MAN: &str = "\
@@ -45,6 +56,22 @@ pub(crate) struct InitArgs {
     dry_run: bool,
 }
 
+/// `bulla doctor`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
+    /// The repository, or a folder in it
+    #[arg(value_name = "DIR", default_value = ".")]
+    folder: PathBuf,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    /// Ask no cluster
+    #[arg(long, conflicts_with_all = ["kubeconfig", "context"])]
+    offline: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
 /// `bulla man`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ManArgs {
@@ -69,6 +96,13 @@ pub(crate) struct CompletionArgs {
 impl InitArgs {
     pub(crate) fn resolve(self) -> init::Options {
         init::Options { folder: self.folder, dry_run: self.dry_run }
+    }
+}
+
+impl DoctorArgs {
+    pub(crate) fn resolve(self) -> doctor::Options {
+        let Self { folder, cluster, offline, json } = self;
+        doctor::Options { folder, choice: cluster.choice(), offline, json }
     }
 }
 

@@ -77,6 +77,7 @@ fn dispatch(command: Command, console: Console) -> Result<Exit> {
         Command::Controller(args) => done(controller::run(args.resolve(false)?)),
         Command::Devcluster(args) => done(devcluster::run(&args.resolve(), console)),
         Command::Init(args) => done(init::run(&args.resolve(), console)),
+        Command::Doctor(args) => crate::doctor::run(&args.resolve()),
         Command::Completion(args) => done(completion::run(args.shell, args.name, self::command())),
         Command::Man(args) => done(man::run(&args.resolve(), [self::command(), completion::kubeseal()], console)),
     }

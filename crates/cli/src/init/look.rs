@@ -17,6 +17,8 @@ use crate::tree::{Kind, Object, SealedFile, shown};
 /// What was found. Paths are relative to the root.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
+    /// Every YAML and JSON file.
+    pub(crate) manifests: Vec<PathBuf>,
     /// Files with SealedSecrets, and how many each holds.
     pub(crate) sealed: Vec<(PathBuf, usize)>,
     /// Files with plain Secrets.
@@ -64,6 +66,9 @@ pub(crate) fn at(root: &Path) -> Result<Survey> {
     let found = parallel::in_order(&paths, |path| look(root, path, now))?;
     let mut survey = Survey { sops_rules: root.join(".sops.yaml").exists(), ..Survey::default() };
     for (path, found) in paths.into_iter().zip(found) {
+        if is_manifest(&path) {
+            survey.manifests.push(path.clone());
+        }
         if found.sealed > 0 {
             survey.sealed.push((path.clone(), found.sealed));
         }

@@ -126,6 +126,11 @@ codes! {
     WhichCluster = "E0805", "it is not clear which cluster is meant";
 
     NoPage = "E0820", "there is no manual page for the command";
+    StateOpen = "E0821", "the folder of local state is not yours alone";
+    KeyInTree = "E0822", "a private sealing key lies in the work tree";
+    CertificateOld = "E0823", "the certificate is older than the policy wants";
+    NoDefinition = "E0824", "the cluster does not know SealedSecrets";
+    PluginMissing = "E0825", "the kubeconfig's credential plugin is not there";
 
     Internal = "E0901", "something failed that should not";
 }

@@ -75,6 +75,11 @@ impl Report {
         &self.message
     }
 
+    /// The hint, empty if there is none.
+    pub(crate) fn cure(&self) -> &str {
+        self.hint.as_deref().unwrap_or_default()
+    }
+
     /// How the program ends because of it.
     pub(crate) fn exit(&self) -> Exit {
         match self.code {
