@@ -280,6 +280,7 @@ fn what_cannot_be_changed_is_refused_and_left_as_it_is() {
             &["(E0229)", "the Secret in it is not sealed", "bulla seal f.yaml -w f.yaml"],
         ),
         (&plain, "unset f.yaml k", &["(E0229)"]),
+        (&(several() + "---\n" + &plain), "unset f.yaml k -d a", &["(E0229)", "the Secret in it is not sealed"]),
         ("kind: ConfigMap\n", "set f.yaml k=v --literal --cert %", &["(E0202)", "there is no SealedSecret in it"]),
         ("", "unset f.yaml k", &["(E0202)"]),
         ("a: [\n", "unset f.yaml k", &["(E0201)", "f.yaml: line 1"]),
@@ -382,6 +383,17 @@ fn unset_takes_lines_out_and_rename_moves_the_ciphertext() {
 }
 
 #[test]
+fn of_a_key_that_is_there_twice_the_one_that_counts_is_set() {
+    let bench = Bench::new();
+    bench.write("f.yaml", format!("{SEALED}spec:\n  encryptedData:\n    k: AgA=\n    k: AgB=\n"));
+    let ran = set(&bench, &["f.yaml", "k=new", "--literal"], b"");
+    assert!(ran.stderr.contains("warning: f.yaml: line 9, column 5: the key `k` is defined twice"), "{}", ran.stderr);
+    ran.ok();
+    assert_eq!(bench.read("f.yaml").lines().nth(7), Some("    k: AgA="));
+    assert_eq!(open(&bench, "f.yaml", "db")["k"], "new");
+}
+
+#[test]
 fn templates_that_hide_a_key_are_told_of() {
     let bench = Bench::new();
     let text =
@@ -434,7 +446,17 @@ fn view_tells_names_and_sizes_and_no_value() {
     assert_eq!(object["scope"], "strict");
     assert_eq!((&json["certificate"], &object["lastCommit"]), (&serde_json::Value::Null, &serde_json::Value::Null));
 
+    bench.write("other.yaml", "kind: ConfigMap\n");
+    let ran = bench.bulla(&["view", "f.yaml", "other.yaml"]);
+    assert!(ran.stderr.contains("bulla: other.yaml: there is no SealedSecret in it"), "{}", ran.stderr);
+    assert!(ran.ok().starts_with("f.yaml: shop/db\n"));
+    let ran = bench.bulla(&["view", "-r"]);
+    assert!(!ran.stderr.contains("other.yaml"), "{}", ran.stderr);
+    let shown = ran.ok();
+    assert!(shown.starts_with("f.yaml: shop/db\n") && shown.contains("\ntwo.yaml: shop/db\n"), "{shown}");
+
     bench.write("f.yaml", plain);
+    bench.bulla(&["view", "f.yaml", "other.yaml"]).fails(1, &["(E0202)", "in any of 2 files"]);
     bench.bulla(&["view", "f.yaml"]).fails(1, &["(E0202)", "a plain Secret"]);
     bench.bulla(&["view", "none.yaml"]).fails(1, &["(E0101)", "none.yaml"]);
     bench.bulla_with(&["view"], b"a: [").fails(1, &["(E0201)"]);

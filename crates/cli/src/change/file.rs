@@ -4,12 +4,12 @@ use bulla_yaml::Splices;
 
 use super::Which;
 use crate::cert::{CertificateChoice, Given};
-use crate::io::{Source, Target, input, read};
+use crate::io::{Console, Source, Target, input, read};
 use crate::report::{Code, Report, Result, bad_splice};
 use crate::tree::{self, Kind, Sealed, SealedFile};
 
 /// Reads the file that is to be changed.
-pub(super) fn open(which: &Which) -> Result<SealedFile> {
+pub(super) fn open(which: &Which, console: Console) -> Result<SealedFile> {
     if which.path.as_os_str() == "-" {
         return Err(Report::new(Code::Usage, "a file is changed in place, and standard input is none")
             .hint("name the file; to work in a pipe, write it out first: cat > sealed.yaml"));
@@ -21,7 +21,11 @@ pub(super) fn open(which: &Which) -> Result<SealedFile> {
              | bulla seal -w {name}"
         )));
     }
-    tree::read(&which.path)
+    let file = tree::read(&which.path)?;
+    for warning in file.documents.iter().flat_map(|document| &document.warnings) {
+        console.warn(&format!("{}: {warning}", file.name()));
+    }
+    Ok(file)
 }
 
 /// The SealedSecret that is meant. A plain Secret beside it is refused only where it is the one that is meant.
@@ -30,21 +34,20 @@ pub(super) fn pick<'a>(file: &'a SealedFile, which: &Which) -> Result<Sealed<'a>
     let sealed: Vec<_> = objects.iter().filter_map(tree::Object::sealed).collect();
     let name = file.name();
     let list = || sealed.iter().map(Sealed::id).collect::<Vec<_>>().join(", ");
-    let fits = |sealed: &&Sealed<'_>, wanted: &str| match wanted.split_once('/') {
-        Some((namespace, name)) => sealed.namespace == namespace && sealed.name == name,
-        None => sealed.name == wanted,
-    };
-    let mut found: Vec<_> = match &which.document {
-        Some(wanted) => sealed.iter().filter(|sealed| fits(sealed, wanted)).collect(),
-        None => sealed.iter().collect(),
-    };
+    let fits =
+        |object: &tree::Object<'_>| match which.document.as_deref().map(|wanted| (wanted, wanted.split_once('/'))) {
+            Some((_, Some((namespace, name)))) => object.namespace() == namespace && object.name() == name,
+            Some((name, None)) => object.name() == name,
+            None => true,
+        };
+    let mut found: Vec<_> = sealed.iter().filter(|sealed| fits(&sealed.object)).collect();
     match (found.pop(), found.len(), &which.document) {
         (Some(sealed), 0, _) => Ok(sealed.clone()),
         (Some(_), more, None) => {
             Err(Report::new(Code::SeveralObjects, format!("{name}: {} SealedSecrets: {}", more + 1, list()))
                 .hint("say which one is meant: --document NAME, or --document NAMESPACE/NAME"))
         }
-        (None, _, None) if objects.iter().any(|object| object.kind == Kind::Secret) => {
+        (None, ..) if objects.iter().any(|object| object.kind == Kind::Secret && fits(object)) => {
             Err(Report::new(Code::PlainSecret, format!("{name}: the Secret in it is not sealed"))
                 .hint(format!("seal it first: bulla seal {name} -w {name}")))
         }

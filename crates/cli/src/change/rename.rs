@@ -24,7 +24,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
     let Options { which, old, new } = options;
     file::check_key_name(new)?;
-    let file = file::open(which)?;
+    let file = file::open(which, console)?;
     let sealed = file::pick(&file, which)?;
     file::refuse_deprecated(&file, &sealed)?;
     let at = format!("{}: {}", file.name(), sealed.id());

@@ -35,7 +35,7 @@ pub(crate) fn run(options: Options, console: Console) -> Result<()> {
     }
     file::refuse_stdin_twice(options.from == From::Stdin, &options.certificate)?;
     // Everything that can be wrong is found out before anybody is asked for a value.
-    let file = file::open(&options.which)?;
+    let file = file::open(&options.which, console)?;
     let sealed = file::pick(&file, &options.which)?;
     file::refuse_deprecated(&file, &sealed)?;
     let place = place(&file, &sealed, options.namespace.as_deref())?;

@@ -17,7 +17,7 @@ pub(crate) struct Options {
 
 /// Runs the command: all of the keys, or none.
 pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
-    let file = file::open(&options.which)?;
+    let file = file::open(&options.which, console)?;
     let sealed = file::pick(&file, &options.which)?;
     file::refuse_deprecated(&file, &sealed)?;
     let mut splices = Splices::new(&file.text);

@@ -20,11 +20,16 @@ use crate::tree::{Kind, Object, SealedFile};
 pub(crate) struct Options {
     /// The files.
     pub(crate) sources: Vec<Source>,
+    /// Whether they were found in a folder, so that nobody expects a SealedSecret in each.
+    pub(crate) of_tree: bool,
     /// A certificate that the values may be sealed with.
     pub(crate) certificate: Option<Source>,
     /// Whether JSON is printed.
     pub(crate) json: bool,
 }
+
+/// For more files than this, Git is not asked about each.
+const MANY: usize = 50;
 
 /// Runs the command.
 pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
@@ -34,14 +39,22 @@ pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
     let bits = certificate.as_ref().map(SealingCertificate::modulus_bits);
     let mut text = String::new();
     let mut objects = Vec::new();
+    let mut any = false;
     for source in &options.sources {
-        let (path, changed) = match source {
-            Source::Stdin => (Path::new("-"), None),
-            Source::File(path) => (path.as_path(), git::last_commit(path)),
+        let path = match source {
+            Source::Stdin => Path::new("-"),
+            Source::File(path) => path,
         };
         let file = SealedFile::parse(path, read(source)?)?;
         let found = file.objects();
-        tell_of_others(&file, source, &found, console)?;
+        let is_sealed = found.iter().any(|object| object.kind == Kind::SealedSecret);
+        tell_of_others(&file, source, &found, console);
+        any |= is_sealed;
+        if !is_sealed && !options.of_tree && options.sources.len() > 1 {
+            console.note(&format!("{source}: there is no SealedSecret in it"));
+        }
+        let cheap = is_sealed && options.sources.len() <= MANY;
+        let changed = cheap.then(|| git::last_commit(path)).flatten();
         for sealed in found.iter().filter_map(Object::sealed) {
             let facts = Facts::of(&sealed);
             if options.json {
@@ -51,6 +64,9 @@ pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
                 text.push_str(&table(&facts, changed.map(|time| (time, now)), bits));
             }
         }
+    }
+    if !any {
+        return Err(nothing_there(&options.sources));
     }
     let description = certificate.as_ref().map(|certificate| cert::Description::of(certificate, now));
     if options.json {
@@ -70,7 +86,7 @@ fn open_certificate(source: &Source) -> Result<SealingCertificate> {
 }
 
 /// What is in the file beside SealedSecrets is not shown; a plain Secret is told of.
-fn tell_of_others(file: &SealedFile, source: &Source, found: &[Object<'_>], console: Console) -> Result<()> {
+fn tell_of_others(file: &SealedFile, source: &Source, found: &[Object<'_>], console: Console) {
     for object in found.iter().filter(|object| object.kind == Kind::Secret) {
         console.warn(&format!(
             "{source}: {}: a plain Secret, not sealed; bulla seal {} seals it",
@@ -78,11 +94,14 @@ fn tell_of_others(file: &SealedFile, source: &Source, found: &[Object<'_>], cons
             file.name()
         ));
     }
-    if found.iter().any(|object| object.kind == Kind::SealedSecret) {
-        return Ok(());
-    }
-    Err(Report::new(Code::NothingThere, format!("{source}: there is no SealedSecret in it"))
-        .hint("name a file with SealedSecrets, in YAML or JSON"))
+}
+
+fn nothing_there(sources: &[Source]) -> Report {
+    let message = match sources {
+        [source] => format!("{source}: there is no SealedSecret in it"),
+        sources => format!("there is no SealedSecret in any of {} files", sources.len()),
+    };
+    Report::new(Code::NothingThere, message).hint("name a file with SealedSecrets, in YAML or JSON")
 }
 
 /// `bits`: the size of the certificate that the values are compared with.

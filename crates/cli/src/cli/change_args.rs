@@ -9,6 +9,7 @@ use super::cert_args::CertificateArgs;
 use crate::change::{From, Given, Which, rename, set, unset, view};
 use crate::io::Source;
 use crate::report::{Code, Report, Result};
+use crate::tree;
 
 /// `bulla set --help`
 pub(crate) const SET: &str = "\
@@ -47,7 +48,10 @@ Example:
   bulla view --cert cert.pem apps/*/secrets/*.yaml
   bulla view --json db.sealed.yaml | jq '.objects[].items[].key'
 
-No key is needed, and no value is shown. The sizes follow from the lengths of the ciphertexts.";
+  bulla view -r .
+
+No key is needed, and no value is shown. The sizes follow from the lengths of the ciphertexts. The
+age is that of the last commit; for more than 50 files Git is not asked.";
 
 /// Which SealedSecret.
 #[derive(Debug, Args)]
@@ -71,10 +75,10 @@ pub(crate) struct SetArgs {
     /// Take the values from the arguments; they stay in the shell's history
     #[arg(long, conflicts_with_all = ["stdin", "file_with_value", "trim_newline"])]
     literal: bool,
-    /// Read the value from standard input, all of it
+    /// Read the value from standard input: all of it, nothing is stripped
     #[arg(long, conflicts_with = "file_with_value")]
     stdin: bool,
-    /// Read the value from a file, all of it
+    /// Read the value from a file: all of it, nothing is stripped
     #[arg(long = "file", value_name = "PATH", id = "file_with_value")]
     file: Option<PathBuf>,
     /// Leave out one line break at the end of what --stdin or --file reads
@@ -116,6 +120,9 @@ pub(crate) struct ViewArgs {
     /// Files with SealedSecrets, YAML or JSON; none or - is standard input
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Take every YAML and JSON file of the folders that are named; .gitignore is honoured
+    #[arg(short, long)]
+    recursive: bool,
     /// A certificate: shown with its age, and values that cannot be sealed with it are marked
     #[arg(long, value_name = "FILE")]
     cert: Option<PathBuf>,
@@ -198,8 +205,15 @@ impl RenameArgs {
 
 impl ViewArgs {
     pub(crate) fn resolve(self) -> Result<view::Options> {
+        let sources = if self.recursive {
+            let folders = if self.files.is_empty() { vec![PathBuf::from(".")] } else { self.files };
+            tree::files(&folders, true)?.into_iter().map(Source::File).collect()
+        } else {
+            Source::from_args(&self.files)?
+        };
         Ok(view::Options {
-            sources: Source::from_args(&self.files)?,
+            sources,
+            of_tree: self.recursive,
             certificate: self.cert.as_deref().map(Source::from_arg),
             json: self.json,
         })
