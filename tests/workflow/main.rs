@@ -5,11 +5,17 @@
 #[path = "../cli/support/mod.rs"]
 mod support;
 
+#[cfg(target_os = "linux")]
+#[allow(clippy::print_stdout, reason = "a failed test shows the controller's log")]
+#[path = "../harness/mod.rs"]
+mod harness;
+
 mod change;
 mod doctor;
 mod edit;
 mod init;
 mod keys;
+mod live;
 mod reseal;
 mod seal;
 mod story;

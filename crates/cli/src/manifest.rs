@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bulla_core::sealed::{OwnerReference, UnsealedSecret};
+use bulla_core::secret::SecretBytes;
 use bulla_yaml::Out;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
@@ -128,25 +129,53 @@ pub(crate) struct SecretStyle {
 
 /// A decrypted Secret as a manifest. The values are in zeroizing memory.
 pub(crate) fn secret(secret: &UnsealedSecret, style: SecretStyle) -> Out<'static> {
-    let mut metadata = vec![field("name", secret.name().to_owned())];
-    if !secret.namespace().is_empty() {
-        metadata.push(field("namespace", secret.namespace().to_owned()));
+    let parts = Parts {
+        name: secret.name(),
+        namespace: secret.namespace(),
+        labels: secret.labels(),
+        annotations: secret.annotations(),
+        immutable: secret.immutable(),
+        data: secret.data(),
+        stated_type: secret.stated_type(),
+        owned: !secret.skips_owner_reference(),
+    };
+    secret_of(&parts, style)
+}
+
+/// What a manifest of a Secret says.
+pub(crate) struct Parts<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) namespace: &'a str,
+    pub(crate) labels: &'a BTreeMap<String, String>,
+    pub(crate) annotations: &'a BTreeMap<String, String>,
+    pub(crate) immutable: Option<bool>,
+    pub(crate) data: &'a BTreeMap<String, SecretBytes>,
+    pub(crate) stated_type: &'a str,
+    /// Whether the controller would make itself its owner.
+    pub(crate) owned: bool,
+}
+
+/// A Secret from its parts.
+pub(crate) fn secret_of(secret: &Parts<'_>, style: SecretStyle) -> Out<'static> {
+    let mut metadata = vec![field("name", secret.name.to_owned())];
+    if !secret.namespace.is_empty() {
+        metadata.push(field("namespace", secret.namespace.to_owned()));
     }
-    for (name, entries) in [("labels", secret.labels()), ("annotations", secret.annotations())] {
+    for (name, entries) in [("labels", secret.labels), ("annotations", secret.annotations)] {
         if !entries.is_empty() {
             metadata.push((Cow::from(name), texts(entries)));
         }
     }
-    if style.owner && !secret.skips_owner_reference() {
-        metadata.push((Cow::from("ownerReferences"), Out::Sequence(vec![owner(secret.name())])));
+    if style.owner && secret.owned {
+        metadata.push((Cow::from("ownerReferences"), Out::Sequence(vec![owner(secret.name)])));
     }
     let mut fields =
         vec![field("kind", "Secret"), field("apiVersion", "v1"), (Cow::from("metadata"), Out::Mapping(metadata))];
-    if let Some(immutable) = secret.immutable() {
+    if let Some(immutable) = secret.immutable {
         fields.push((Cow::from("immutable"), Out::Bool(immutable)));
     }
-    if !secret.data().is_empty() {
-        let items = secret.data().iter().map(|(key, value)| {
+    if !secret.data.is_empty() {
+        let items = secret.data.iter().map(|(key, value)| {
             let value = match value.expose() {
                 [] if style.empty_is_null => Out::Null,
                 bytes => Out::Secret(base64(bytes)),
@@ -155,8 +184,8 @@ pub(crate) fn secret(secret: &UnsealedSecret, style: SecretStyle) -> Out<'static
         });
         fields.push((Cow::from("data"), Out::Mapping(items.collect())));
     }
-    if !secret.stated_type().is_empty() {
-        fields.push(field("type", secret.stated_type().to_owned()));
+    if !secret.stated_type.is_empty() {
+        fields.push(field("type", secret.stated_type.to_owned()));
     }
     Out::Mapping(fields)
 }

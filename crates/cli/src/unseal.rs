@@ -1,7 +1,10 @@
-//! `bulla unseal`: SealedSecrets in, plain Secrets out, with private keys at hand and without a cluster.
+//! `bulla unseal`: SealedSecrets in, plain Secrets out, with private keys at hand and without a cluster; or, as far as it
+//! knows them, from the cluster (`from_cluster`).
 //!
 //! Nothing is printed unless every value of every document opens and every template renders; what does not is explained item
 //! by item.
+
+mod from_cluster;
 
 use bulla_controller::render_templates;
 use bulla_core::sealed::{
@@ -12,6 +15,7 @@ use bulla_yaml::Limits;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use crate::cluster::Choice;
 use crate::io::{Console, Source, Target, input, read};
 use crate::manifest::{self, Format, SecretStyle};
 use crate::report::{Code, Report, Result, bad_key_file, bad_manifest};
@@ -23,6 +27,8 @@ pub(crate) struct Options {
     pub(crate) sources: Vec<Source>,
     /// Private keys, or backups of key Secrets.
     pub(crate) keys: Vec<Source>,
+    /// The cluster that is asked instead.
+    pub(crate) cluster: Option<Choice>,
     /// The format; else that of the target's name, else that of the input.
     pub(crate) format: Option<Format>,
     /// Where the result goes.
@@ -31,9 +37,13 @@ pub(crate) struct Options {
 
 /// Runs the command.
 pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
+    if let Some(choice) = &options.cluster {
+        return from_cluster::run(options, choice, console);
+    }
     if options.keys.is_empty() {
         return Err(Report::new(Code::NoKeyGiven, "no private key is given to unseal with").hint(
             "name a key or a backup: bulla unseal --key keys.yaml FILE\n\
+             or read what the cluster made of it: bulla unseal --from-cluster FILE\n\
              who may read the cluster's keys makes a backup with: kubectl get secret -n kube-system \
              -l sealedsecrets.bitnami.com/sealed-secrets-key -o yaml > keys.yaml",
         ));

@@ -6,11 +6,12 @@ use bulla_core::sealed::Scope;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use super::cert_args::{CertCommand, CertificateArgs};
+use super::edit_args::{EDIT, EditArgs};
 use super::init_args::{self, CompletionArgs, InitArgs, ManArgs};
 use super::keys_args::KeysCommand;
 use super::reseal_args::{RESEAL, ResealArgs};
 use super::serve_args::{ControllerArgs, DevclusterArgs};
-use super::update_args::UpdateArgs;
+use super::update_args::{LiveArgs, UpdateArgs};
 use super::{change_args, help};
 use crate::cluster::Choice;
 use crate::io::{Source, Target};
@@ -48,9 +49,12 @@ pub(crate) enum Command {
     /// Seal plain Secrets, so that they can be committed
     #[command(after_help = help::SEAL)]
     Seal(SealArgs),
-    /// Print the plain Secrets behind SealedSecrets, with private keys at hand and without a cluster
+    /// Print the plain Secrets behind SealedSecrets, with private keys at hand, or as the cluster knows them
     #[command(after_help = help::UNSEAL)]
     Unseal(UnsealArgs),
+    /// Change the values of sealed files in your editor; only what you change is sealed anew
+    #[command(after_help = EDIT)]
+    Edit(Box<EditArgs>),
     /// Seal a new value into a file, in place
     #[command(after_help = change_args::SET)]
     Set(change_args::SetArgs),
@@ -132,8 +136,12 @@ pub(crate) struct UnsealArgs {
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Private key in PEM, or a backup of key Secrets (YAML or JSON); may be given several times
-    #[arg(long = "key", value_name = "FILE")]
+    #[arg(long = "key", value_name = "FILE", conflicts_with = "from_cluster")]
     keys: Vec<PathBuf>,
+    #[command(flatten)]
+    live: LiveArgs,
+    #[command(flatten)]
+    cluster: ClusterArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -225,6 +233,7 @@ impl UnsealArgs {
         Ok(unseal::Options {
             sources: Source::from_args(&self.files)?,
             keys: self.keys.iter().map(|path| Source::from_arg(path)).collect(),
+            cluster: self.live.resolve(self.cluster.choice()),
             format: self.output.output,
             target: Target::from_arg(self.output.write),
         })

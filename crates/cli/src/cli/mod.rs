@@ -28,7 +28,7 @@ use self::cert_args::CertCommand;
 use crate::io::Console;
 use crate::report::{Code, Exit, Report, Result};
 use crate::serve::{controller, devcluster};
-use crate::{cert, change, completion, init, keys, man, quickstart, reseal, seal, unseal};
+use crate::{cert, change, completion, edit, init, keys, man, quickstart, reseal, seal, unseal};
 
 /// Runs `bulla` and returns its exit code.
 pub(crate) fn run(args: Vec<OsString>) -> u8 {
@@ -62,6 +62,7 @@ fn dispatch(command: Command, console: Console) -> Result<Exit> {
         Command::Quickstart { keep, json } => quickstart::run(quickstart::Options { json, keep }, console),
         Command::Seal(args) => done(seal::run(&args.resolve()?, console)),
         Command::Unseal(args) => done(unseal::run(&args.resolve()?, console)),
+        Command::Edit(args) => edit::run(&args.resolve(), console),
         Command::Set(args) => done(change::set::run(args.resolve()?, console)),
         Command::Unset(args) => done(change::unset::run(&args.resolve(), console)),
         Command::Rename(args) => done(change::rename::run(&args.resolve(), console)),

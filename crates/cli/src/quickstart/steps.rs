@@ -233,6 +233,7 @@ pub(super) async fn reseal(folder: &Folder, keys: Renewed) -> Result<Outcome<()>
     let options = unseal_command::Options {
         sources: vec![Source::File(folder.path("sealed.yaml"))],
         keys: vec![Source::File(folder.path("keys.json"))],
+        cluster: None,
         format: None,
         target: Target::File(folder.path("plain.yaml")),
     };

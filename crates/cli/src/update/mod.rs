@@ -17,6 +17,7 @@ use bulla_core::sealed::{Fingerprint, PlainSecret, Scope, SealingCertificate};
 use bulla_yaml::{SpliceError, Splices};
 use zeroize::Zeroizing;
 
+pub(crate) use self::object::insert_items;
 use self::object::{Changes, Known};
 use crate::cluster::Choice;
 use crate::io::{Console, Target};
@@ -48,21 +49,8 @@ impl<'a> Update<'a> {
             Ok(false) => SealedFile::parse(&options.file, Zeroizing::new(Vec::new()))?,
             _ => crate::tree::read(&options.file)?,
         };
-        let update = Self { options, file };
-        let mut seen = BTreeMap::new();
-        for sealed in update.sealed() {
-            let place = sealed.object.place();
-            if let Some(first) = seen.insert((sealed.namespace, sealed.name), place.clone()) {
-                let message = format!(
-                    "{}: SealedSecret {} is in it twice ({first} and {place})",
-                    update.file.name(),
-                    shown_object(sealed.namespace, sealed.name)
-                );
-                return Err(Report::new(Code::SealedTwice, message)
-                    .hint("kubectl would apply both, the last one wins; remove the one that is not meant"));
-            }
-        }
-        Ok(update)
+        sealed_objects(&file)?;
+        Ok(Self { options, file })
     }
 
     /// The scope that the file's object states: sealing again does not change it unless somebody says so.
@@ -245,6 +233,22 @@ impl<'a> Update<'a> {
 
 fn item<'a>(secret: &'a PlainSecret, fingerprint: &'a Fingerprint, key: &'a str) -> Item<'a> {
     Item { fingerprint, scope: secret.annotated_scope(), namespace: &secret.namespace, name: &secret.name, key }
+}
+
+/// The SealedSecrets of a file; none of them stands there twice.
+pub(crate) fn sealed_objects(file: &SealedFile) -> Result<Vec<Sealed<'_>>> {
+    let sealed: Vec<_> = file.objects().iter().filter_map(crate::tree::Object::sealed).collect();
+    let mut seen = BTreeMap::new();
+    for sealed in &sealed {
+        let place = sealed.object.place();
+        if let Some(first) = seen.insert((sealed.namespace, sealed.name), place.clone()) {
+            let object = shown_object(sealed.namespace, sealed.name);
+            let message = format!("{}: SealedSecret {object} is in it twice ({first} and {place})", file.name());
+            return Err(Report::new(Code::SealedTwice, message)
+                .hint("kubectl would apply both, the last one wins; remove the one that is not meant"));
+        }
+    }
+    Ok(sealed)
 }
 
 /// The object of this name; one that leaves its namespace to kubectl or kustomize counts as well.

@@ -128,16 +128,16 @@ pub(super) fn plan(
         let sealed = seal(value.expose())?;
         changes.added.push(key.clone());
         changes.facts.push((key.clone(), sealed.clone()));
-        added.push((key, sealed));
+        added.push((key.clone(), sealed));
     }
-    insert(existing.object.node, map, &added, splices)
+    insert_items(existing.object.node, map, &added, splices)
 }
 
 /// New items, also where there was no map for them.
-fn insert(
+pub(crate) fn insert_items(
     object: &Node,
     map: Option<&Node>,
-    added: &[(&String, String)],
+    added: &[(String, String)],
     splices: &mut Splices<'_>,
 ) -> Result<(), SpliceError> {
     if added.is_empty() {
