@@ -186,6 +186,7 @@ fn values_are_taken_byte_for_byte() {
     for (args, input, expected, said) in [
         (&["k", "--stdin"][..], &b"a\n"[..], "a\n", "--trim-newline leaves it out"),
         (&["k", "--stdin"], b" a\r\nb", " a\r\nb", "k is set"),
+        (&["k", "--stdin"], b"several\nlines\n", "several\nlines\n", "from "),
         (&["k", "--stdin", "--trim-newline"], b"a\n", "a", "k is set"),
         (&["k", "--stdin", "--trim-newline"], b"a\r\n\r\n", "a\r\n", "k is set"),
         (&["k", "--stdin"], b"", "", "warning: k: the value is empty"),
@@ -198,6 +199,8 @@ fn values_are_taken_byte_for_byte() {
         bench.write("f.yaml", &text);
         let ran = set(&bench, &[&["f.yaml"], args].concat(), input);
         assert!(ran.stderr.contains(said), "{args:?}: {}", ran.stderr);
+        let is_noted = ran.stderr.contains("--trim-newline");
+        assert_eq!(is_noted, said.contains("--trim-newline"), "{args:?}: {}", ran.stderr);
         ran.ok();
         assert_eq!(open(&bench, "f.yaml", "db")["k"], expected, "{args:?}");
     }
@@ -260,6 +263,7 @@ fn what_cannot_be_changed_is_refused_and_left_as_it_is() {
         // (file, the rest of the command line; % stands for the certificate, words)
         (&good, "set f.yaml k=canary-Hunter2-tweet --cert %", &["(E0220)", "where others can see it", "--literal"]),
         (&good, "set f.yaml k --cert %", &["(E0221)", "no value is given for k", "--stdin"]),
+        (&good, "set f.yaml k --cert none.crt", &["(E0221)"]),
         (&good, "set f.yaml a/b=v --literal --cert %", &["(E0222)", "\"a/b\" cannot be a key"]),
         (&good, "rename f.yaml k ..x", &["(E0222)", "it begins with `..`"]),
         (&good, "set f.yaml k --file large --cert %", &["(E0223)", "the value of k has 1048577 bytes"]),

@@ -32,6 +32,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: Options, console: Console) -> Result<()> {
     for given in &options.keys {
         file::check_key_name(&given.key)?;
+        value::refuse_without_terminal(&given.key, &options.from)?;
     }
     file::refuse_stdin_twice(options.from == From::Stdin, &options.certificate)?;
     // Everything that can be wrong is found out before anybody is asked for a value.

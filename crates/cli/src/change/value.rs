@@ -50,7 +50,7 @@ pub(super) fn take(key: &str, from: &From, trim_newline: bool, console: Console)
     let end = without_line_break(&bytes);
     if trim_newline {
         bytes.truncate(end);
-    } else if end < bytes.len() {
+    } else if end < bytes.len() && !bytes[..end].contains(&b'\n') {
         console.note(&format!("{key}: the value ends with a line break, which is kept; --trim-newline leaves it out"));
     }
     Ok(SecretBytes::from(bytes))
@@ -76,12 +76,17 @@ fn without_line_break(bytes: &[u8]) -> usize {
     bytes.strip_suffix(b"\n").map_or(bytes.len(), |rest| rest.strip_suffix(b"\r").unwrap_or(rest).len())
 }
 
+/// Nothing is asked where nobody can answer.
+pub(super) fn refuse_without_terminal(key: &str, from: &From) -> Result<()> {
+    if *from != From::Prompt || io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(Report::new(Code::NoValueGiven, format!("no value is given for {key}, and nobody can be asked"))
+        .hint("--stdin reads it from standard input, --file PATH from a file; --literal takes it from KEY=VALUE"))
+}
+
 /// Asks twice on the terminal, without showing what is typed.
 fn ask(key: &str) -> Result<Zeroizing<Vec<u8>>> {
-    if !io::stdin().is_terminal() {
-        return Err(Report::new(Code::NoValueGiven, format!("no value is given for {key}, and nobody can be asked"))
-            .hint("--stdin reads it from standard input, --file PATH from a file; --literal takes it from KEY=VALUE"));
-    }
     let prompt = |text: String| {
         rpassword::prompt_password(text).map(Zeroizing::new).map_err(|error| match error.kind() {
             io::ErrorKind::Interrupted => Report::new(Code::Interrupted, "interrupted; nothing was written"),
