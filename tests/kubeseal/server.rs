@@ -163,13 +163,14 @@ impl State {
     }
 
     fn reply(&self, path: &str) -> Does {
-        let target = if path.ends_with("/v1/cert.pem") {
+        let bare = path.split('?').next().unwrap_or_default();
+        let target = if bare.ends_with("/v1/cert.pem") {
             "cert"
-        } else if path.ends_with("/v1/verify") {
+        } else if bare.ends_with("/v1/verify") {
             "verify"
-        } else if path.ends_with("/v1/rotate") {
+        } else if bare.ends_with("/v1/rotate") {
             "rotate"
-        } else if path.contains("/services/") {
+        } else if bare.contains("/services/") {
             "service"
         } else {
             path

@@ -33,6 +33,11 @@ pub(crate) fn folder() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/kubeseal"))
 }
 
+/// As they are written.
+pub(crate) fn cases() -> Vec<Case> {
+    case::all(&folder().join("cases"))
+}
+
 /// Runs everything at the first call. None, and a line that says why, where the real tool is missing.
 pub(crate) fn suite() -> Option<&'static Suite> {
     static SUITE: OnceLock<Option<Suite>> = OnceLock::new();
@@ -50,7 +55,7 @@ impl Suite {
     fn run(real: &Path) -> Self {
         let began = Instant::now();
         let bench = Bench::new(real, Path::new(env!("CARGO_BIN_EXE_bulla")));
-        let mut cases = case::all(&folder().join("cases"));
+        let mut cases = cases();
         if let Ok(wanted) = std::env::var("BULLA_KUBESEAL_CASES") {
             cases.retain(|case| case.id.contains(&wanted));
         }
