@@ -397,6 +397,25 @@ fn of_a_key_that_is_there_twice_the_one_that_counts_is_set() {
     assert_eq!(open(&bench, "f.yaml", "db")["k"], "new");
 }
 
+/// `seal --update` keeps the bytes of a value that `set` has sealed, if it is the same value.
+#[test]
+fn what_is_set_is_remembered() {
+    let bench = Bench::new();
+    let mut command = bench.command("git");
+    command.args(["init", "-q"]);
+    assert_eq!(run(command, b"").code, 0);
+    bench.write("db.yaml", format!("{SEALED}spec:\n  encryptedData:\n    k: AgA=\n  template:\n    metadata:\n      name: db\n      namespace: shop\n"));
+    set(&bench, &["db.yaml", "k", "--stdin"], CANARY.as_bytes()).ok();
+    let (before, other) = (bench.read("db.yaml"), format!("{CANARY}x"));
+    for (value, same) in [(CANARY, true), (other.as_str(), false)] {
+        let plain = format!(
+            "kind: Secret\napiVersion: v1\nmetadata: {{name: db, namespace: shop}}\nstringData: {{k: {value}}}\n"
+        );
+        bench.seal(&["--update", "db.yaml"], &plain).ok();
+        assert_eq!(bench.read("db.yaml") == before, same, "{}", bench.read("db.yaml"));
+    }
+}
+
 #[test]
 fn templates_that_hide_a_key_are_told_of() {
     let bench = Bench::new();

@@ -2,14 +2,16 @@
 
 use bulla_core::go_base64;
 use bulla_core::sealed::{Place, Scope, seal_value};
-use bulla_yaml::{Out, Splices};
+use bulla_yaml::Splices;
 
 use super::value::{self, From, Given};
 use super::{Which, file, template};
 use crate::cert::{self, CertificateChoice};
 use crate::io::Console;
+use crate::memory::{Item, Memory};
 use crate::report::{Code, Report, Result, bad_splice, chain};
 use crate::tree::{Sealed, SealedFile};
+use crate::update::insert_items;
 
 /// What to set, and with what.
 #[derive(Debug)]
@@ -40,6 +42,7 @@ pub(crate) fn run(options: Options, console: Console) -> Result<()> {
     let sealed = file::pick(&file, &options.which)?;
     file::refuse_deprecated(&file, &sealed)?;
     let place = place(&file, &sealed, options.namespace.as_deref())?;
+    let mut memory = Memory::open(&file.path)?;
     let certificate = cert::choose_for(&options.certificate, Some(&file.path), console)?.certificate;
 
     let mut items = Vec::new();
@@ -49,13 +52,23 @@ pub(crate) fn run(options: Options, console: Console) -> Result<()> {
             None => value::take(&given.key, &options.from, options.trim_newline, console)?,
         };
         value::check(&given.key, &value, console)?;
-        let sealed = seal_value(value.expose(), &certificate, place.scope, place.namespace, place.name)
+        let Place { scope, namespace, name } = place;
+        let bytes = seal_value(value.expose(), &certificate, scope, namespace, name)
             .map_err(|error| Report::new(Code::Internal, chain(&error)))?;
-        items.push((given.key, go_base64::encode(&sealed)));
+        let text = go_base64::encode(&bytes);
+        if let Some(memory) = &mut memory {
+            let item = Item { fingerprint: certificate.fingerprint(), scope, namespace, name, key: &given.key };
+            memory.remember(&item, &text, value.expose());
+        }
+        items.push((given.key, text));
     }
-    file::write(&file, splices(&file, &sealed, &items)?)?;
+    let keys: Vec<String> = items.iter().map(|(key, _)| key.clone()).collect();
+    file::write(&file, splices(&file, &sealed, items)?)?;
+    if let Some(memory) = memory {
+        memory.save(console);
+    }
 
-    for (key, _) in &items {
+    for key in &keys {
         console.note(&format!("{}: {}: {key} is set ({})", file.name(), sealed.id(), place.scope));
         if let Some(warning) = template::about_new_key(&sealed, key) {
             console.warn(&format!("{}: {}: {warning}", file.name(), sealed.id()));
@@ -94,26 +107,16 @@ fn place<'a>(file: &SealedFile, sealed: &Sealed<'a>, namespace: Option<&'a str>)
 }
 
 /// The values that are there are replaced, the others come behind the last one.
-fn splices<'a>(file: &'a SealedFile, sealed: &Sealed<'_>, items: &[(String, String)]) -> Result<Splices<'a>> {
+fn splices<'a>(file: &'a SealedFile, sealed: &Sealed<'_>, items: Vec<(String, String)>) -> Result<Splices<'a>> {
     let mut splices = Splices::new(&file.text);
+    let mut added = Vec::new();
     let refused = |error| bad_splice(&file.name(), &error);
-    let root = sealed.object.node;
-    let new = |(key, text): &(String, String)| (key.clone().into(), Out::from(text.clone()));
-    if let Some(data) = sealed.data() {
-        for (key, text) in items {
-            match data.get(key) {
-                Some(node) => splices.set_text(node, text),
-                None => splices.insert(data, key, &Out::from(text.as_str())),
-            }
-            .map_err(refused)?;
+    for (key, text) in items {
+        match sealed.data().and_then(|data| data.get(&key)) {
+            Some(node) => splices.set_text(node, &text).map_err(refused)?,
+            None => added.push((key, text)),
         }
-        return Ok(splices);
     }
-    let data = || Out::Mapping(items.iter().map(new).collect());
-    match root.get("spec") {
-        Some(spec) => splices.insert(spec, "encryptedData", &data()),
-        None => splices.insert(root, "spec", &Out::Mapping(vec![("encryptedData".into(), data())])),
-    }
-    .map_err(refused)?;
+    insert_items(sealed.object.node, sealed.data(), &added, &mut splices).map_err(refused)?;
     Ok(splices)
 }
