@@ -140,7 +140,7 @@ pub(crate) fn repository() -> (Bench, Vec<PathBuf>) {
         for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             if path.is_dir() {
                 folders.push(path);
-            } else if path.parent().unwrap().ends_with("secrets") {
+            } else if path.to_str().unwrap().contains("/secrets/") {
                 let name = path.to_str().unwrap();
                 bench.bulla(&["seal", "-q", "--cert", ".keys/old.pem", name, "-w", name]).ok();
                 files.push(path);

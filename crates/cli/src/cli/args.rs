@@ -12,6 +12,7 @@ use super::keys_args::KeysCommand;
 use super::reseal_args::{RESEAL, ResealArgs};
 use super::serve_args::{ControllerArgs, DevclusterArgs};
 use super::update_args::{LiveArgs, UpdateArgs};
+use super::verify_args::{VERIFY, VerifyArgs};
 use super::{change_args, help};
 use crate::cluster::Choice;
 use crate::io::{Source, Target};
@@ -70,6 +71,9 @@ pub(crate) enum Command {
     /// Seal values again with the newest key: everything in a tree that an older key sealed
     #[command(after_help = RESEAL)]
     Reseal(Box<ResealArgs>),
+    /// Check sealed files without any private key: well-formed, bound, fresh, complete; and no plain Secret beside them
+    #[command(after_help = VERIFY)]
+    Verify(Box<VerifyArgs>),
     /// Show, fetch or pin sealing certificates
     #[command(arg_required_else_help = true)]
     Cert {

@@ -213,7 +213,7 @@ impl PolicyEntry {
 }
 
 /// `36h`, `90d`, `12w`.
-fn days(text: &str) -> Option<SignedDuration> {
+pub(crate) fn days(text: &str) -> Option<SignedDuration> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let hours = match unit {
         "h" => 1,

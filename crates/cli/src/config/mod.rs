@@ -20,6 +20,7 @@ use self::error::name_of;
 use crate::report::{Code, Report, Result, os_error};
 
 pub(crate) use self::error::nearest;
+pub(crate) use self::file::days;
 #[allow(unused_imports, reason = "`seal` names it")]
 pub(crate) use self::rules::Output;
 pub(crate) use self::rules::Rule;

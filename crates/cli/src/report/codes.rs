@@ -88,6 +88,7 @@ codes! {
     CannotReseal = "E0412", "files hold values that cannot be resealed";
     NoSealingCertificate = "E0413", "it is not clear which certificate to reseal with";
     ResealRefused = "E0414", "the controller refuses to reseal";
+    VerifyRefused = "E0415", "the controller does not say whether values open";
 
     BackupWithoutKey = "E0430", "a backup of keys holds no usable key";
     IdentityFile = "E0431", "an age identity file cannot be used";
