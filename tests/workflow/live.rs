@@ -143,6 +143,24 @@ async fn what_the_cluster_made_of_the_file_is_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_flags_the_cluster_is_the_one_that_the_repository_names() {
+    let shop = Shop::new().await;
+    let _controller = shop.world.start(&[]).await;
+    shop.update(&shop.plain(&[("user", "app")])).await.ok();
+    shop.apply().await;
+    let kubeconfig = shop.repo.bench.read("kubeconfig").replace("current-context: a", "current-context: elsewhere");
+    shop.repo.bench.write("kubeconfig", kubeconfig);
+    let unseal = || async {
+        let mut command = shop.repo.command(&["unseal", "--from-cluster", "sealed.yaml"]);
+        command.env("KUBECONFIG", "../kubeconfig");
+        tokio::task::spawn_blocking(move || run(command, b"")).await.unwrap()
+    };
+    unseal().await.fails(1, &["elsewhere"]);
+    shop.repo.bench.write("repo/.bulla.yaml", "clusters:\n  shop: {context: a}\n");
+    assert!(unseal().await.ok().contains("user: YXBw"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_known_for_sure_is_sealed_anew() {
     let shop = Shop::new().await;
     let mut controller = shop.world.start(&[]).await;

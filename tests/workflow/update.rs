@@ -328,8 +328,8 @@ fn bad_input_is_explained_and_leaves_the_file_as_it_was() {
             secret("db"),
             &["shop/db is in it twice (document 1 and document 2)", "(E0241)"],
         ),
-        ("an alias", aliased, plain(&[("password", "new"), ("again", "new")]), &["alias", "(E0242)", "-w NEW-FILE"]),
-        ("deprecated", deprecated.to_owned(), secret("db"), &["spec.data", "(E0242)"]),
+        ("an alias", aliased, plain(&[("password", "new"), ("again", "new")]), &["alias", "(E0224)"]),
+        ("deprecated", deprecated.to_owned(), secret("db"), &["spec.data", "(E0406)"]),
         ("no Secret", sealed.clone(), "kind: ConfigMap\n".to_owned(), &["(E0203)"]),
         ("a merge", format!("<<<<<<< HEAD\n{sealed}"), secret("db"), &["unfinished"]),
         ("no name", sealed.clone(), "kind: Secret\nstringData: {a: b}\n".to_owned(), &["(E0205)"]),
@@ -346,6 +346,47 @@ fn bad_input_is_explained_and_leaves_the_file_as_it_was() {
     let repo = Repo::new();
     fs::create_dir(repo.bench.path("repo/sealed.yaml")).unwrap();
     repo.update(&[], &secret("db")).fails(1, &["sealed.yaml", "(E0101)"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn on_a_full_disk_or_in_a_locked_folder_the_file_stays() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let repo = Repo::new();
+    repo.update(&[], &secret("db")).ok();
+    let before = repo.read();
+    repo.bench.write("input.yaml", plain(&[("password", "x"), ("more", "y"), ("and-more", "z")]));
+    let certificate = vectors("sealed/keys/key1.crt").display().to_string();
+    let seal = format!("exec {BULLA} seal --cert {certificate} --update sealed.yaml ../input.yaml");
+    let mut command = repo.bench.command("sh");
+    command.current_dir(repo.bench.path("repo"));
+    // No file may grow beyond one block: what a full disk does, in the middle of the write.
+    command.args(["-c", &format!("trap '' XFSZ; ulimit -f 1; {seal}")]);
+    run(command, b"").fails(1, &["sealed.yaml: file too large", "(E0103)"]);
+    assert_eq!(repo.read(), before);
+
+    let lock = |mode| fs::set_permissions(repo.bench.path("repo"), fs::Permissions::from_mode(mode)).unwrap();
+    lock(0o500);
+    let ran = repo.update(&[], &plain(&[("password", "x")]));
+    lock(0o700);
+    // Root may write everywhere; everybody else finds the old file as it was.
+    if ran.code != 0 {
+        ran.fails(1, &["(E0103)", "permission denied"]);
+        assert_eq!(repo.read(), before);
+    }
+    let left = fs::read_dir(repo.bench.path("repo")).unwrap().count();
+    assert_eq!(left, 2, "the file and git's folder, nothing else");
+}
+
+#[test]
+fn what_set_wrote_is_known_to_update() {
+    let repo = Repo::new();
+    repo.update(&[], &plain(&[("a", "1"), ("b", "2")])).ok();
+    let certificate = vectors("sealed/keys/key1.crt").display().to_string();
+    repo.bulla(&["set", "sealed.yaml", "a", "--stdin", "--cert", &certificate], "3").ok();
+    repo.commit();
+    repo.update(&[], &plain(&[("a", "3"), ("b", "2")])).ok();
+    assert_eq!(repo.diff(), [] as [&str; 0]);
 }
 
 #[cfg(unix)]

@@ -15,9 +15,9 @@ use bulla_yaml::Limits;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::cluster::Choice;
 use crate::io::{Console, Source, Target, input, read};
 use crate::manifest::{self, Format, SecretStyle};
+use crate::memory::live::Ask;
 use crate::report::{Code, Report, Result, bad_key_file, bad_manifest};
 
 /// What to unseal, and with what.
@@ -28,7 +28,7 @@ pub(crate) struct Options {
     /// Private keys, or backups of key Secrets.
     pub(crate) keys: Vec<Source>,
     /// The cluster that is asked instead.
-    pub(crate) cluster: Option<Choice>,
+    pub(crate) cluster: Option<Ask>,
     /// The format; else that of the target's name, else that of the input.
     pub(crate) format: Option<Format>,
     /// Where the result goes.
@@ -37,8 +37,8 @@ pub(crate) struct Options {
 
 /// Runs the command.
 pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
-    if let Some(choice) = &options.cluster {
-        return from_cluster::run(options, choice, console);
+    if let Some(ask) = &options.cluster {
+        return from_cluster::run(options, ask, console);
     }
     if options.keys.is_empty() {
         return Err(Report::new(Code::NoKeyGiven, "no private key is given to unseal with").hint(

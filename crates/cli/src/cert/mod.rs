@@ -11,6 +11,6 @@ pub(crate) mod pin;
 mod pins;
 mod search;
 
-pub(crate) use choose::{CertificateChoice, Chosen, Given, choose, choose_for};
+pub(crate) use choose::{CertificateChoice, Chosen, Given, choose, choose_for, entry};
 pub(crate) use describe::{Description, show};
 pub(crate) use search::{Offer, Wanted, ask};

@@ -14,6 +14,7 @@ use super::serve_args::{ControllerArgs, DevclusterArgs};
 use super::update_args::{LiveArgs, UpdateArgs};
 use super::verify_args::{VERIFY, VerifyArgs};
 use super::{change_args, help};
+use crate::cert::CertificateChoice;
 use crate::cluster::Choice;
 use crate::io::{Source, Target};
 use crate::manifest::Format;
@@ -220,7 +221,7 @@ impl SealArgs {
         let certificate = self.certificate.choice();
         Ok(seal::Options {
             sources: Source::from_args(&self.files)?,
-            update: self.update.resolve(certificate.cluster.clone()),
+            update: self.update.resolve(&certificate),
             certificate,
             scope: self.scope.map(Scope::from),
             namespace: self.namespace,
@@ -237,7 +238,9 @@ impl UnsealArgs {
         Ok(unseal::Options {
             sources: Source::from_args(&self.files)?,
             keys: self.keys.iter().map(|path| Source::from_arg(path)).collect(),
-            cluster: self.live.resolve(self.cluster.choice()),
+            cluster: self
+                .live
+                .resolve(&CertificateChoice { cluster: self.cluster.choice(), ..CertificateChoice::default() }),
             format: self.output.output,
             target: Target::from_arg(self.output.write),
         })

@@ -41,7 +41,7 @@ impl EditArgs {
         edit::Options {
             file: self.file,
             keys: self.keys.iter().map(|path| Source::from_arg(path)).collect(),
-            cluster: self.live.resolve(certificate.cluster.clone()),
+            cluster: self.live.resolve(&certificate),
             certificate,
         }
     }

@@ -30,6 +30,7 @@ Example:
   kubectl get secret -n kube-system -o yaml \\
       -l sealedsecrets.bitnami.com/sealed-secrets-key > keys.yaml
   bulla unseal --key keys.yaml db.sealed.yaml
+  bulla unseal --from-cluster db.sealed.yaml     what the cluster made of exactly these ciphertexts
 
 If one value does not open, nothing is printed, and each value that does not is explained. New
 files that are written with --write are readable by you only.";

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
-use crate::cluster::Choice;
+use crate::cert::CertificateChoice;
+use crate::memory::live::Ask;
 use crate::update;
 
 /// Flags of `bulla seal` about a file that is sealed already.
@@ -26,16 +27,17 @@ pub(crate) struct LiveArgs {
 }
 
 impl UpdateArgs {
-    /// `choice` is the cluster that the command's other flags name.
-    pub(super) fn resolve(self, choice: Choice) -> Option<update::Options> {
-        let cluster = self.live.resolve(choice);
+    /// `certificate` names the cluster.
+    pub(super) fn resolve(self, certificate: &CertificateChoice) -> Option<update::Options> {
+        let cluster = self.live.resolve(certificate);
         self.update.map(|file| update::Options { file, cluster })
     }
 }
 
 impl LiveArgs {
-    /// The cluster, if it may be asked.
-    pub(super) fn resolve(self, choice: Choice) -> Option<Choice> {
-        self.from_cluster.then_some(choice)
+    /// The cluster that the command's other flags name, if it may be asked.
+    pub(super) fn resolve(self, certificate: &CertificateChoice) -> Option<Ask> {
+        let CertificateChoice { cluster: choice, cluster_name: name, .. } = certificate;
+        self.from_cluster.then(|| Ask { choice: choice.clone(), name: name.clone() })
     }
 }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::text::{Session, Shown, Wish, Wishes};
 use crate::io::Console;
 use crate::memory::{Item, Memory};
-use crate::report::{Code, Report, Result, chain};
+use crate::report::{Code, Report, Result, bad_splice, chain};
 use crate::tree::{Sealed, SealedFile};
 use crate::update::{insert_items, shown_object};
 
@@ -25,10 +25,7 @@ pub(super) fn apply(
     let mut splices = Splices::new(&file.text);
     for ((sealed, subject), wishes) in sealed.iter().zip(&session.subjects).zip(wishes) {
         let object = shown_object(sealed.namespace, sealed.name);
-        let refused = |error: SpliceError| {
-            Report::new(Code::CannotUpdate, format!("{}: {object} cannot be edited in place: {error}", file.name()))
-                .hint("nothing was written; write the place out (one key per line, no alias), and edit again")
-        };
+        let refused = |error: SpliceError| bad_splice(&file.name(), &error);
         let text_of = |index: usize| sealed.items.get(index).and_then(|item| item.text()).unwrap_or_default();
         let map = sealed.object.node.at(&["spec", "encryptedData"]);
         let mut said = Vec::new();
@@ -88,9 +85,6 @@ pub(super) fn apply(
     if splices.is_empty() {
         return Ok(None);
     }
-    let text = splices.apply().map_err(|error| {
-        Report::new(Code::CannotUpdate, format!("{}: cannot be edited in place: {error}", file.name()))
-            .hint("nothing was written; write the place out (one key per line, no alias), and edit again")
-    })?;
+    let text = splices.apply().map_err(|error| bad_splice(&file.name(), &error))?;
     Ok(Some(text))
 }

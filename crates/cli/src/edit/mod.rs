@@ -23,11 +23,10 @@ use self::editor::{Ended, Signals};
 use self::place::Private;
 use self::text::{Session, Wishes};
 use crate::cert::{self, CertificateChoice, Chosen};
-use crate::cluster::Choice;
 use crate::io::{Console, Source, input};
 use crate::memory::Memory;
+use crate::memory::live::Ask;
 use crate::report::{Code, Exit, Report, Result, chain, os_error};
-use crate::tree::SealedFile;
 
 /// What to edit, and with what.
 #[derive(Debug)]
@@ -37,7 +36,7 @@ pub(crate) struct Options {
     /// Private keys, or backups of key Secrets, that open values.
     pub(crate) keys: Vec<Source>,
     /// The cluster that may be asked for values.
-    pub(crate) cluster: Option<Choice>,
+    pub(crate) cluster: Option<Ask>,
     /// What changed values are sealed with.
     pub(crate) certificate: CertificateChoice,
 }
@@ -52,6 +51,9 @@ pub(crate) fn run(options: &Options, console: Console) -> Result<Exit> {
     if sealed.is_empty() {
         return Err(Report::new(Code::NothingThere, format!("{}: there is no SealedSecret in it", file.name()))
             .hint("name a file with SealedSecrets; plain Secrets are sealed by: bulla seal FILE -w SEALED-FILE"));
+    }
+    if let Some(sealed) = sealed.iter().find(|sealed| sealed.deprecated.is_some()) {
+        return Err(crate::update::deprecated(&file, sealed));
     }
     // Everything that may fail comes before the editor, so that nobody types for nothing.
     let Chosen { certificate, .. } = cert::choose_for(&options.certificate, Some(&options.file), console)?;
@@ -75,7 +77,7 @@ pub(crate) fn run(options: &Options, console: Console) -> Result<Exit> {
         console.note(&format!("{}: nothing has changed, so nothing was written", file.name()));
         return Ok(Exit::Done);
     };
-    refuse_changed(&file)?;
+    crate::update::refuse_changed(&file)?;
     crate::io::Target::File(file.path.clone()).write(&text)?;
     if let Some(memory) = memory {
         memory.save(console);
@@ -140,16 +142,6 @@ fn remove_at_panic(folder: &Path) {
         place::wipe(&folder);
         before(info);
     }));
-}
-
-/// Somebody may have written the file while the editor was open.
-fn refuse_changed(file: &SealedFile) -> Result<()> {
-    let now = input::read_file(&file.path);
-    if now.is_ok_and(|now| *now == *file.text) {
-        return Ok(());
-    }
-    Err(Report::new(Code::ChangedMeanwhile, format!("{}: the file changed while it was being edited", file.name()))
-        .hint("nothing was written; look at the change (git diff), and edit again"))
 }
 
 /// Words of eight hexadecimal digits.

@@ -20,9 +20,9 @@ pub(super) fn read(
 ) -> Result<Vec<Subject>> {
     let ring = crate::unseal::load_keys(&options.keys, console)?;
     let live = match &options.cluster {
-        Some(choice) => {
+        Some(ask) => {
             let objects: Vec<_> = sealed.iter().map(|sealed| (sealed.namespace, sealed.name)).collect();
-            live::fetch(choice, &objects)?
+            live::fetch(ask, Some(&file.path), &objects)?
         }
         None => Vec::new(),
     };

@@ -7,6 +7,7 @@
 //! change in between is noticed.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use bulla_core::go_base64;
 use bulla_core::sealed::{Fingerprint, Item, PlainSecret, SealedSecret};
@@ -16,7 +17,9 @@ use kube::Client;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use crate::cert::{self, CertificateChoice};
 use crate::cluster::{self, Choice};
+use crate::config::Config;
 use crate::report::{Code, Report, Result};
 
 /// Objects are at most about 1.5 MiB in etcd; JSON adds to that.
@@ -123,13 +126,36 @@ fn keys_of(record: &Value, sealed: &SealedSecret) -> BTreeMap<String, Fingerprin
     sealed.items.keys().enumerate().filter_map(|(index, item)| Some((item.clone(), key_of(index)?))).collect()
 }
 
-/// Reads these objects, each a namespace and a name. An object that is not there, or not in order, is unknown.
+/// Which cluster is asked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ask {
+    /// By flags.
+    pub(crate) choice: Choice,
+    /// By its name in `.bulla.yaml`.
+    pub(crate) name: Option<String>,
+}
+
+impl Ask {
+    /// What the flags say; else the context that `.bulla.yaml` has for the file.
+    fn resolve(&self, path: Option<&Path>) -> Result<Choice> {
+        let folder = path.and_then(Path::parent).unwrap_or_else(|| Path::new(""));
+        let config = Config::find(folder)?;
+        let Self { choice, name } = self;
+        let wanted = CertificateChoice { cluster_name: name.clone(), cluster: choice.clone(), ..Default::default() };
+        let entry = cert::entry(&wanted, config.as_ref(), path)?;
+        let context = || entry.and_then(|entry| entry.context.clone());
+        Ok(Choice { kubeconfig: choice.kubeconfig.clone(), context: choice.context.clone().or_else(context) })
+    }
+}
+
+/// Reads these objects of the file at `path`, each a namespace and a name. An object that is not there, or not in order, is unknown.
 ///
 /// # Errors
 /// When the cluster cannot be asked, or refuses.
-pub(crate) fn fetch(choice: &Choice, objects: &[(&str, &str)]) -> Result<Vec<Live>> {
+pub(crate) fn fetch(ask: &Ask, path: Option<&Path>, objects: &[(&str, &str)]) -> Result<Vec<Live>> {
+    let choice = ask.resolve(path)?;
     cluster::block_on(async {
-        let client = cluster::client(cluster::config(choice).await?)?;
+        let client = cluster::client(cluster::config(&choice).await?)?;
         let mut found = Vec::new();
         for (namespace, name) in objects {
             found.push(fetch_one(&client, namespace, name).await?);

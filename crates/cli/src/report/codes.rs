@@ -58,7 +58,6 @@ codes! {
     EntriesDiffer = "E0231", "the two entries at the prompt differ";
     MemoryKey = "E0240", "the key of the memory is not private";
     SealedTwice = "E0241", "a SealedSecret is in the file twice";
-    CannotUpdate = "E0242", "a sealed file cannot be updated in place";
     EditorFails = "E0243", "the editor cannot be used";
     NoMemoryPlace = "E0244", "there is no place in memory for the plain text";
     EditedText = "E0245", "the edited text cannot be used";

@@ -11,14 +11,13 @@ use bulla_core::secret::SecretBytes;
 use zeroize::Zeroizing;
 
 use super::{Options, STYLE, append, default_format, read_sealed};
-use crate::cluster::Choice;
-use crate::io::{Console, read};
+use crate::io::{Console, Source, read};
 use crate::manifest::{self, Parts};
-use crate::memory::live::{self, Live};
+use crate::memory::live::{self, Ask, Live};
 use crate::report::{Code, Report, Result};
 
 /// Prints all objects, or none.
-pub(super) fn run(options: &Options, choice: &Choice, console: Console) -> Result<()> {
+pub(super) fn run(options: &Options, ask: &Ask, console: Console) -> Result<()> {
     let mut objects = Vec::new();
     for source in &options.sources {
         let text = read(source)?;
@@ -29,7 +28,11 @@ pub(super) fn run(options: &Options, choice: &Choice, console: Console) -> Resul
     }
     let names: Vec<(&str, &str)> =
         objects.iter().map(|(_, _, sealed)| (sealed.namespace.as_str(), sealed.name.as_str())).collect();
-    let found = live::fetch(choice, &names)?;
+    let first = options.sources.iter().find_map(|source| match source {
+        Source::File(path) => Some(path.as_path()),
+        Source::Stdin => None,
+    });
+    let found = live::fetch(ask, first, &names)?;
 
     let mut output = Zeroizing::new(String::new());
     let mut unknown = 0;

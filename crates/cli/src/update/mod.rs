@@ -14,17 +14,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use bulla_core::sealed::{Fingerprint, PlainSecret, Scope, SealingCertificate};
-use bulla_yaml::{SpliceError, Splices};
+use bulla_yaml::Splices;
 use zeroize::Zeroizing;
 
 pub(crate) use self::object::insert_items;
 use self::object::{Changes, Known};
-use crate::cluster::Choice;
-use crate::io::{Console, Target};
+use crate::io::{Console, Source, Target};
 use crate::manifest::{self, Format};
-use crate::memory::live::{self, Live};
+use crate::memory::live::{self, Ask, Live};
 use crate::memory::{self, Item, Memory};
-use crate::report::{Code, Report, Result};
+use crate::report::{Code, Report, Result, bad_splice};
 use crate::tree::{Sealed, SealedFile};
 
 /// What to bring up to date, and whom to ask.
@@ -33,7 +32,7 @@ pub(crate) struct Options {
     /// The sealed file.
     pub(crate) file: PathBuf,
     /// The cluster that may be asked for values.
-    pub(crate) cluster: Option<Choice>,
+    pub(crate) cluster: Option<Ask>,
 }
 
 /// A sealed file that is being brought up to date.
@@ -93,7 +92,7 @@ impl<'a> Update<'a> {
                 continue;
             };
             if existing.deprecated.is_some() {
-                return Err(self.cannot(existing, "it uses the deprecated spec.data"));
+                return Err(deprecated(&self.file, existing));
             }
             let live = live.remove(&(secret.namespace.as_str(), secret.name.as_str()));
             let known = |key: &str, ciphertext: &str, plaintext: &[u8]| {
@@ -115,7 +114,7 @@ impl<'a> Update<'a> {
             let mut changes = Changes::default();
             object::plan(existing, secret, certificate, known, &mut splices, &mut changes)
                 .and_then(|()| template::plan(existing, secret, &mut splices, &mut changes))
-                .map_err(|error| self.refused(existing, &error))?;
+                .map_err(|error| bad_splice(&self.file.name(), &error))?;
             for (key, text) in std::mem::take(&mut changes.facts) {
                 let Some(value) = secret.data.get(&key) else { continue };
                 facts.push((*secret, key, text, value));
@@ -131,10 +130,11 @@ impl<'a> Update<'a> {
 
         let unchanged = splices.is_empty() && appended.is_empty();
         if !unchanged {
-            let mut text = splices.apply().map_err(|error| self.in_place(&error))?;
+            let mut text = splices.apply().map_err(|error| bad_splice(&self.file.name(), &error))?;
             if !appended.is_empty() {
                 text = self.append(text, &appended)?;
             }
+            refuse_changed(&self.file)?;
             Target::File(self.file.path.clone()).write(&text)?;
         }
         if let Some(memory) = &mut memory {
@@ -165,7 +165,7 @@ impl<'a> Update<'a> {
         memory: Option<&Memory>,
         certificate: &SealingCertificate,
     ) -> Result<BTreeMap<(&'b str, &'b str), Live>> {
-        let Some(choice) = &self.options.cluster else { return Ok(BTreeMap::new()) };
+        let Some(ask) = &self.options.cluster else { return Ok(BTreeMap::new()) };
         let fingerprint = certificate.fingerprint();
         let mut asked = Vec::new();
         for (secret, existing) in pairs {
@@ -182,7 +182,7 @@ impl<'a> Update<'a> {
         if asked.is_empty() {
             return Ok(BTreeMap::new());
         }
-        Ok(asked.iter().copied().zip(live::fetch(choice, &asked)?).collect())
+        Ok(asked.iter().copied().zip(live::fetch(ask, Some(&self.file.path), &asked)?).collect())
     }
 
     /// The format of documents that are added.
@@ -208,31 +208,35 @@ impl<'a> Update<'a> {
         match (count(&whole), count(appended.as_bytes())) {
             (Some(all), Some(new)) if all == self.file.documents.len() + new => Ok(whole),
             _ => Err(Report::new(
-                Code::CannotUpdate,
+                Code::Internal,
                 format!("{}: a document cannot be put behind what is in it", self.file.name()),
             )
-            .hint("seal it into a file of its own: bulla seal -w NEW-FILE")),
+            .hint("nothing was written; seal it into a file of its own: bulla seal -w NEW-FILE")),
         }
-    }
-
-    fn refused(&self, sealed: &Sealed<'_>, error: &SpliceError) -> Report {
-        self.cannot(sealed, &error.to_string())
-    }
-
-    fn cannot(&self, sealed: &Sealed<'_>, why: &str) -> Report {
-        let object = shown_object(sealed.namespace, sealed.name);
-        Report::new(Code::CannotUpdate, format!("{}: {object} cannot be updated in place: {why}", self.file.name()))
-            .hint("nothing was written; seal it into a file of its own: bulla seal -w NEW-FILE")
-    }
-
-    fn in_place(&self, error: &SpliceError) -> Report {
-        Report::new(Code::CannotUpdate, format!("{}: cannot be updated in place: {error}", self.file.name()))
-            .hint("nothing was written; seal into a file of its own: bulla seal -w NEW-FILE")
     }
 }
 
-fn item<'a>(secret: &'a PlainSecret, fingerprint: &'a Fingerprint, key: &'a str) -> Item<'a> {
-    Item { fingerprint, scope: secret.annotated_scope(), namespace: &secret.namespace, name: &secret.name, key }
+/// Somebody may have written the file since it was read.
+pub(crate) fn refuse_changed(file: &SealedFile) -> Result<()> {
+    let now = match file.path.try_exists() {
+        Ok(false) => Zeroizing::new(Vec::new()),
+        _ => crate::io::read(&Source::File(file.path.clone()))?,
+    };
+    if *now == *file.text {
+        return Ok(());
+    }
+    let message = format!("{}: the file changed while it was worked on; nothing was written", file.name());
+    Err(Report::new(Code::ChangedMeanwhile, message).hint("look at the change (git diff), and run the command again"))
+}
+
+/// The deprecated form holds all values in one.
+pub(crate) fn deprecated(file: &SealedFile, sealed: &Sealed<'_>) -> Report {
+    let object = shown_object(sealed.namespace, sealed.name);
+    Report::new(
+        Code::DeprecatedData,
+        format!("{}: {object}: all its values are one ciphertext in the deprecated spec.data", file.name()),
+    )
+    .hint("seal the plain Secret again, into a new file; new SealedSecrets use spec.encryptedData")
 }
 
 /// The SealedSecrets of a file; none of them stands there twice.
@@ -249,6 +253,10 @@ pub(crate) fn sealed_objects(file: &SealedFile) -> Result<Vec<Sealed<'_>>> {
         }
     }
     Ok(sealed)
+}
+
+fn item<'a>(secret: &'a PlainSecret, fingerprint: &'a Fingerprint, key: &'a str) -> Item<'a> {
+    Item { fingerprint, scope: secret.annotated_scope(), namespace: &secret.namespace, name: &secret.name, key }
 }
 
 /// The object of this name; one that leaves its namespace to kubectl or kustomize counts as well.
