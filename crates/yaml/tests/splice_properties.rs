@@ -53,6 +53,62 @@ impl Line {
     }
 }
 
+/// How a whole text is laid out.
+#[derive(Clone, Copy, Debug)]
+enum Layout {
+    Block(&'static str),
+    Flow,
+    Compact,
+    Spaced,
+    Pretty(&'static str),
+}
+
+const LAYOUTS: [Layout; 8] = [
+    Layout::Block("  "),
+    Layout::Block("    "),
+    Layout::Flow,
+    Layout::Compact,
+    Layout::Spaced,
+    Layout::Pretty("  "),
+    Layout::Pretty("    "),
+    Layout::Pretty("\t"),
+];
+
+impl Layout {
+    /// A map under `s.m`, with something before and behind it.
+    fn text(self, entries: &[(String, String)]) -> String {
+        let join = |separator: &str, entry: &dyn Fn(&str, &str) -> String| {
+            entries.iter().map(|(key, value)| entry(key, value)).collect::<Vec<_>>().join(separator)
+        };
+        match self {
+            Self::Block(unit) if entries.is_empty() => format!("a: 1\ns:\n{unit}m: {{}}\n{unit}z: 2\n"),
+            Self::Block(unit) => {
+                let lines = join("", &|key, value| format!("{unit}{unit}{key}: {value}\n"));
+                format!("a: 1\ns:\n{unit}m:\n{lines}{unit}z: 2\n")
+            }
+            Self::Flow => {
+                let map = join(", ", &|key, value| format!("{key}: {value}"));
+                format!("a: 1\ns: {{m: {{{map}}}, z: 2}}\n")
+            }
+            Self::Compact => {
+                let map = join(",", &|key, value| format!("\"{key}\":\"{value}\""));
+                format!("{{\"a\":1,\"s\":{{\"m\":{{{map}}},\"z\":2}}}}")
+            }
+            Self::Spaced => {
+                let map = join(", ", &|key, value| format!("\"{key}\": \"{value}\""));
+                format!("{{\"a\": 1, \"s\": {{\"m\": {{{map}}}, \"z\": 2}}}}")
+            }
+            Self::Pretty(unit) => {
+                let lines = join(",", &|key, value| format!("\n{unit}{unit}{unit}\"{key}\": \"{value}\""));
+                let map = if lines.is_empty() { lines } else { format!("{lines}\n{unit}{unit}") };
+                format!(
+                    "{{\n{unit}\"a\": 1,\n{unit}\"s\": {{\n{unit}{unit}\"m\": {{{map}}},\n{unit}{unit}\"z\": 2\n{unit}}}\n}}\n"
+                )
+            }
+        }
+    }
+}
+
 /// Where `part` stands in `text` at or after `from`.
 fn find(text: &str, part: &str, from: usize) -> Option<usize> {
     Some(from + text.get(from..)?.find(part)? + part.len())
@@ -153,6 +209,46 @@ proptest! {
         for key in &new {
             prop_assert_eq!(now.get(key).and_then(|node| node.as_str()), Some("AgINS="));
         }
+    }
+
+    /// Where the layout is regular, the edited text is the text of the edited map.
+    #[test]
+    fn a_regular_layout_stays_regular(
+        entries in prop::collection::btree_map("k[a-z]{0,4}", ("[A-Za-z]{1,9}=", prop::sample::select(vec![Act::Keep, Act::Set, Act::Remove, Act::Rename])), 0..6),
+        inserted in prop::collection::btree_set("v[a-z]{0,4}", 0..3),
+        layout in prop::sample::select(LAYOUTS.to_vec()),
+        crlf: bool,
+    ) {
+        let old: Vec<_> = entries.iter().map(|(key, (value, _))| (key.clone(), value.clone())).collect();
+        let new: Vec<_> = entries
+            .iter()
+            .filter_map(|(key, (value, act))| match act {
+                Act::Keep => Some((key.clone(), value.clone())),
+                Act::Set => Some((key.clone(), "AgNEW=".to_owned())),
+                Act::Rename => Some((format!("R{key}"), value.clone())),
+                Act::Remove => None,
+            })
+            .chain(inserted.iter().map(|key| (key.clone(), "AgINS=".to_owned())))
+            .collect();
+        let lines = |text: String| if crlf { text.replace('\n', "\r\n") } else { text };
+        let text = lines(layout.text(&old));
+        let documents = read_manifests(text.as_bytes(), &Limits::default()).map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
+        let map = documents[0].root.at(&["s", "m"]).expect("it is there");
+        let mut splices = Splices::new(text.as_bytes());
+        let refused = |error: bulla_yaml::SpliceError| TestCaseError::fail(format!("{error}\n{text}"));
+        for (key, (_, act)) in &entries {
+            match act {
+                Act::Keep => {}
+                Act::Set => splices.set_text(map.get(key).expect("it is there"), "AgNEW=").map_err(refused)?,
+                Act::Remove => splices.remove(map, key).map_err(refused)?,
+                Act::Rename => splices.rename(map, key, &format!("R{key}")).map_err(refused)?,
+            }
+        }
+        for key in &inserted {
+            splices.insert(map, key, &"AgINS=".into()).map_err(refused)?;
+        }
+        let edited = splices.apply().map_err(refused)?;
+        prop_assert_eq!(String::from_utf8_lossy(&edited).into_owned(), lines(layout.text(&new)), "from {}", text);
     }
 
     #[test]

@@ -316,6 +316,7 @@ fn keys_go_with_their_lines() {
         ("a: {b: 1, c: 2, d: 3}\n", &[Remove("a", "d"), Insert("a", "e", "x")], "a: {b: 1, c: 2, e: x}\n"),
         ("a: { b: 1 }\n", &[Remove("a", "b")], "a: {}\n"),
         ("a: { b: 1 }\n", &[Remove("a", "b"), Insert("a", "c", "x")], "a: { c: x }\n"),
+        ("a: {b: 1, }\n", &[Remove("a", "b")], "a: {}\n"),
         ("{\n  \"a\": 1,\n  \"b\": 2\n}\n", &[Remove("", "a")], "{\n  \"b\": 2\n}\n"),
         ("{\n  \"a\": 1,\n  \"b\": 2\n}\n", &[Remove("", "b")], "{\n  \"a\": 1\n}\n"),
         ("{\n  \"a\": {\n    \"b\": 2\n  }\n}\n", &[Remove("a", "b")], "{\n  \"a\": {}\n}\n"),

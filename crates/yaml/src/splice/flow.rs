@@ -38,7 +38,13 @@ pub(super) fn change(source: Source<'_>, place: &Place, change: &MapChange<'_>) 
     };
     let Some(last_kept) = (0..pairs.len()).rev().find(|index| !goes(index)) else {
         if change.inserted.is_empty() {
-            return Ok(vec![Edit::new(place, open, close, "")]);
+            // A comment stays, and then the braces as well.
+            let end = after_comma(source, last.end);
+            let bare =
+                |start, end| scan.slice(start, end).bytes().all(|byte| byte == b',' || byte.is_ascii_whitespace());
+            let all = bare(open, first.start) && bare(last.end, close);
+            let (start, end) = if all { (open, close) } else { (first.start, end.min(close)) };
+            return Ok(vec![Edit::new(place, start, end, "")]);
         }
         let text = entries(change, &layout, false);
         return Ok(vec![Edit { start: first.start, end: last.end, text, depth: place.depth }]);
