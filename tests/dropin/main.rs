@@ -13,6 +13,7 @@
 mod creation;
 mod deprecated;
 mod drift;
+mod drill;
 mod endpoints;
 mod errors;
 mod gc;

@@ -242,7 +242,7 @@ fn unchunked(mut text: &str) -> String {
 }
 
 /// Plain HTTP and no credentials: the proxy adds them.
-fn plain_kubeconfig(server: &str) -> String {
+pub(crate) fn plain_kubeconfig(server: &str) -> String {
     format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
          clusters:\n- name: test\n  cluster: {{server: \"{server}\"}}\n\

@@ -40,6 +40,19 @@ impl Server {
         }
     }
 
+    /// Another, empty cluster of the same kind, which ends with the second value.
+    pub(crate) async fn another() -> (Self, Option<Started>) {
+        if real_cluster().is_none() {
+            return (Self::embedded(), None);
+        }
+        let started = Started(tempfile::tempdir().expect("a folder for a cluster"));
+        let folder = started.0.path().join("cluster");
+        peers("cluster", &["start", &folder.display().to_string()], &[]);
+        apply_our_definition(&folder);
+        apply(&folder, "tests/peers/launcher/manifests/rbac.yaml");
+        (Self::real(folder).await, Some(started))
+    }
+
     fn embedded() -> Self {
         let crd = bulla_yaml::read_one(bulla_controller::CRD_YAML.as_bytes(), &bulla_yaml::Limits::default())
             .expect("our own manifest is YAML")
@@ -76,14 +89,31 @@ async fn client(kubeconfig: Kubeconfig) -> Client {
     Client::try_from(config.expect("a usable kubeconfig")).expect("a usable kubeconfig")
 }
 
+/// A cluster that a test has started.
+pub(crate) struct Started(tempfile::TempDir);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let folder = self.0.path().join("cluster");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/peers/cluster");
+        // A panic here would hide the one that brought us here.
+        let _ = Command::new(script).arg("stop").arg(folder).output();
+    }
+}
+
 /// Puts our definition of SealedSecret in the place of upstream's, which drops the nulls of templates. Starting a controller with
 /// `tests/peers/upstream-controller` applies upstream's.
 pub(crate) fn apply_our_definition(cluster: &Path) {
+    apply(cluster, "deploy/crd/sealedsecret.yaml");
+}
+
+/// Applies a manifest of this repository to a real cluster.
+fn apply(cluster: &Path, manifest: &str) {
     let launcher = peers("build", &["launcher"], &[]);
-    let definition = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/crd/sealedsecret.yaml");
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(manifest);
     let kubeconfig = cluster.join("kubeconfig");
-    let applied = Command::new(launcher.trim()).arg("apply").args([&kubeconfig, &definition]).status();
-    assert!(applied.is_ok_and(|status| status.success()), "our definition cannot be applied");
+    let applied = Command::new(launcher.trim()).arg("apply").args([&kubeconfig, &manifest]).status();
+    assert!(applied.is_ok_and(|status| status.success()), "{} cannot be applied", manifest.display());
 }
 
 /// Runs a script of tests/peers, and returns what it printed.

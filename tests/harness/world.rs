@@ -14,7 +14,7 @@ use super::api::{self, Api, condition};
 use super::process::{Controller, Launch};
 use super::proxy::Proxy;
 use super::sealing::{common_key, key_secret, sealed_object};
-use super::server::{Server, real_cluster};
+use super::server::{Server, Started, real_cluster};
 use super::{PATIENCE, until};
 
 /// A controller without namespaces in its flags sees the whole cluster, so on a real one there is one test at a time. The
@@ -32,6 +32,7 @@ pub(crate) struct World {
     /// Values that may be seen nowhere but in Secrets.
     values: Arc<Mutex<Vec<String>>>,
     _folder: tempfile::TempDir,
+    _cluster: Option<Started>,
     _turn: Option<MutexGuard<'static, Vec<String>>>,
 }
 
@@ -67,6 +68,7 @@ impl World {
             folder: folder.path().to_owned(),
             values: Arc::default(),
             _folder: folder,
+            _cluster: None,
             _turn: turn,
         };
         world.take_over().await;
@@ -74,6 +76,37 @@ impl World {
             world.make_namespace(name).await;
         }
         world
+    }
+
+    /// Another cluster, with nothing of this one in it but the names.
+    pub(crate) async fn another_cluster(&self) -> Self {
+        let (server, cluster) = Server::another().await;
+        let proxy = Proxy::start(server.controller.clone()).await;
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            namespace: self.namespace.clone(),
+            own: self.own.clone(),
+            server,
+            proxy,
+            folder: folder.path().to_owned(),
+            values: Arc::clone(&self.values),
+            _folder: folder,
+            _cluster: cluster,
+            _turn: None,
+        }
+    }
+
+    /// A kubeconfig with every right.
+    pub(crate) fn admin_kubeconfig(&self) -> PathBuf {
+        match &self.server.real {
+            Some(folder) => folder.join("kubeconfig"),
+            None => {
+                let path = self.folder.join("admin.kubeconfig");
+                std::fs::write(&path, super::process::plain_kubeconfig(&format!("http://{}", self.proxy.address)))
+                    .unwrap();
+                path
+            }
+        }
     }
 
     async fn take_over(&mut self) {
@@ -97,7 +130,7 @@ impl World {
         name
     }
 
-    async fn make_namespace(&self, name: &str) {
+    pub(crate) async fn make_namespace(&self, name: &str) {
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
         self.admin().post("/api/v1/namespaces", &namespace).await;
     }

@@ -1,1 +1,8 @@
-//! bulla keys
+//! `bulla keys` from outside, on a cluster with a controller: what is written, what is refused, and that no byte of a private key is
+//! ever shown or left on a disk.
+
+mod backup;
+mod bad;
+mod desk;
+mod retire;
+mod status;

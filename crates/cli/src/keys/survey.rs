@@ -49,11 +49,14 @@ impl Sightings {
             ([], None) => vec![PathBuf::from(".")],
             (paths, _) => paths.to_vec(),
         };
+        let root = repository.as_ref().map(|repository| repository.root().to_owned());
         let files = tree::files(&paths, true)?;
         seen.files = files.len();
         let progress = Progress::new("files read", files.len(), console);
         for path in &files {
-            let name = tree::shown(path);
+            // Of a whole repository, paths are told as git tells them.
+            let inside = root.as_ref().and_then(|root| path.strip_prefix(root).ok());
+            let name = tree::shown(inside.unwrap_or(path));
             match crate::io::read(&crate::io::Source::File(path.clone())) {
                 Ok(text) => self.add_text(path.clone(), text, &[(Where::WorkTree, name)], seen),
                 Err(report) => seen.unreadable.push(report.message().to_owned()),
