@@ -1,3 +1,5 @@
 //! `bulla seal`, `bulla cert` and `.bulla.yaml`: which certificate, which Secrets, which files.
 
 mod certificates;
+mod trees;
+mod values;

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use bulla_core::sealed::Scope;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-use super::cert_args::{CertCommand, CertificateArgs};
+use super::cert_args::CertCommand;
 use super::edit_args::{EDIT, EditArgs};
 use super::init_args::{self, CompletionArgs, InitArgs, ManArgs};
 use super::keys_args::KeysCommand;
 use super::reseal_args::{RESEAL, ResealArgs};
+use super::seal_args::{self, SealArgs};
 use super::serve_args::{ControllerArgs, DevclusterArgs};
-use super::update_args::{LiveArgs, UpdateArgs};
+use super::update_args::LiveArgs;
 use super::verify_args::{VERIFY, VerifyArgs};
 use super::{change_args, help};
 use crate::cert::CertificateChoice;
@@ -19,7 +20,7 @@ use crate::cluster::Choice;
 use crate::io::{Source, Target};
 use crate::manifest::Format;
 use crate::report::Result;
-use crate::{seal, unseal};
+use crate::unseal;
 
 /// Secrets that can be committed: seal them before a commit, let the controller turn them into native Secrets.
 #[derive(Debug, Parser)]
@@ -49,8 +50,8 @@ pub(crate) enum Command {
         json: bool,
     },
     /// Seal plain Secrets, so that they can be committed
-    #[command(after_help = help::SEAL)]
-    Seal(SealArgs),
+    #[command(after_help = seal_args::AFTER)]
+    Seal(Box<SealArgs>),
     /// Print the plain Secrets behind SealedSecrets, with private keys at hand, or as the cluster knows them
     #[command(after_help = help::UNSEAL)]
     Unseal(UnsealArgs),
@@ -107,33 +108,6 @@ pub(crate) enum Command {
     Man(ManArgs),
 }
 
-/// `bulla seal`
-#[derive(Debug, ClapArgs)]
-pub(crate) struct SealArgs {
-    /// Manifests with Secrets, YAML or JSON, one or many documents; none or - is standard input
-    #[arg(value_name = "FILE")]
-    files: Vec<PathBuf>,
-    /// Where the values may be opened: under this name, in this namespace, or anywhere in the cluster
-    /// [default: what the Secret's annotations say, else strict]
-    #[arg(long, value_name = "SCOPE")]
-    scope: Option<ScopeArg>,
-    /// Namespace for Secrets that name none
-    #[arg(short, long, value_name = "NAMESPACE")]
-    namespace: Option<String>,
-    /// Name for the Secret, instead of its own
-    #[arg(long, value_name = "NAME")]
-    name: Option<String>,
-    /// Seal Secrets without data, too
-    #[arg(long)]
-    allow_empty_data: bool,
-    #[command(flatten)]
-    update: UpdateArgs,
-    #[command(flatten)]
-    certificate: CertificateArgs,
-    #[command(flatten)]
-    output: OutputArgs,
-}
-
 /// `bulla unseal`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct UnsealArgs {
@@ -153,13 +127,13 @@ pub(crate) struct UnsealArgs {
 
 /// Where data goes, and in which form.
 #[derive(Debug, ClapArgs)]
-struct OutputArgs {
+pub(crate) struct OutputArgs {
     /// Format of the output [default: that of the input, or of the name given to --write]
     #[arg(short, long, value_name = "FORMAT")]
-    output: Option<Format>,
+    pub(crate) output: Option<Format>,
     /// Write to FILE instead of standard output; the file is replaced as a whole, or left as it is
     #[arg(short, long, value_name = "FILE")]
-    write: Option<PathBuf>,
+    pub(crate) write: Option<PathBuf>,
 }
 
 /// Which cluster.
@@ -175,7 +149,7 @@ pub(crate) struct ClusterArgs {
 
 /// `--scope`, with one line of help per value.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum ScopeArg {
+pub(crate) enum ScopeArg {
     /// Only in the SealedSecret with this name and namespace
     Strict,
     /// In any SealedSecret of this namespace
@@ -213,23 +187,6 @@ impl From<ScopeArg> for Scope {
             ScopeArg::NamespaceWide => Self::NamespaceWide,
             ScopeArg::ClusterWide => Self::ClusterWide,
         }
-    }
-}
-
-impl SealArgs {
-    pub(crate) fn resolve(self) -> Result<seal::Options> {
-        let certificate = self.certificate.choice();
-        Ok(seal::Options {
-            sources: Source::from_args(&self.files)?,
-            update: self.update.resolve(&certificate),
-            certificate,
-            scope: self.scope.map(Scope::from),
-            namespace: self.namespace,
-            name: self.name,
-            allow_empty_data: self.allow_empty_data,
-            format: self.output.output,
-            target: Target::from_arg(self.output.write),
-        })
     }
 }
 

@@ -12,18 +12,6 @@ Example, the first five minutes:
 Exit codes: 0 done, 1 failed, 2 needs attention, 3 usage, 130 interrupted.
 Every error has a code such as E0205; docs/errors.md explains it.";
 
-/// `bulla seal --help`
-pub(crate) const SEAL: &str = "\
-Example:
-  kubectl create secret generic db --namespace shop --from-literal=user=app \\
-      --from-file=password=/dev/stdin --dry-run=client -o yaml \\
-    | bulla seal --cert cert.pem > db.sealed.yaml
-
-  bulla seal --cert cert.pem --scope namespace-wide secrets/*.yaml -w all.sealed.yaml
-
-Only the cluster whose certificate is used can open the result; you cannot. Everything but kind
-Secret is refused. If one document is bad, nothing is written.";
-
 /// `bulla unseal --help`
 pub(crate) const UNSEAL: &str = "\
 Example:

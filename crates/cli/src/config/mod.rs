@@ -4,12 +4,12 @@
 //! key and the nearest key that exists, `rules` decides which rule a path has and where its output goes. Nothing here reads
 //! a certificate or asks a cluster; `crate::cert` does.
 //!
-//! The file is found from the folder of what is worked on, upwards to the root of the git work tree and no further: outside of a
-//! work tree only the folder itself is looked into, since in a folder such as /tmp somebody else may have put one.
+//! The file is found from the folder of what is worked on, upwards to the root of the git work tree and no further. Outside of a
+//! work tree it is the folder that the command runs in, or the one that is worked on: above, in /tmp say, somebody else may
+//! have put one.
 
 mod error;
 mod file;
-#[allow(dead_code, reason = "until `seal -r` lands")]
 mod rules;
 
 use std::path::{Path, PathBuf};
@@ -21,8 +21,6 @@ use crate::report::{Code, Report, Result, os_error};
 
 pub(crate) use self::error::nearest;
 pub(crate) use self::file::days;
-#[allow(unused_imports, reason = "`seal` names it")]
-pub(crate) use self::rules::Output;
 pub(crate) use self::rules::Rule;
 
 /// The name of the file.
@@ -86,7 +84,6 @@ pub(crate) enum Format {
     Sops,
 }
 
-#[allow(dead_code, reason = "until `seal -r` lands")]
 impl Config {
     /// The file that rules over `start`, a folder; none is no error.
     pub(crate) fn find(start: &Path) -> Result<Option<Self>> {
@@ -183,7 +180,7 @@ impl Config {
     }
 
     /// The path as rules see it: relative to the file's folder. None for what lies outside.
-    fn relative(&self, path: &Path) -> Option<PathBuf> {
+    pub(crate) fn relative(&self, path: &Path) -> Option<PathBuf> {
         if let Ok(relative) = path.strip_prefix(&self.folder) {
             return Some(rules::tidy(relative));
         }
@@ -205,17 +202,12 @@ impl Config {
 fn locate(start: &Path) -> Option<PathBuf> {
     let start = if start.as_os_str().is_empty() { Path::new(".") } else { start };
     let start = start.canonicalize().unwrap_or_else(|_| start.to_owned());
-    let in_work_tree = start.ancestors().any(|folder| folder.join(".git").exists());
-    for folder in start.ancestors() {
-        let path = folder.join(FILE);
-        if path.is_file() {
-            return Some(path);
-        }
-        if !in_work_tree || folder.join(".git").exists() {
-            return None;
-        }
-    }
-    None
+    let root = start.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned);
+    let here =
+        || std::env::current_dir().and_then(|here| here.canonicalize()).ok().filter(|here| start.starts_with(here));
+    let last = root.or_else(here).unwrap_or_else(|| start.clone());
+    let folders = start.ancestors().take_while(|folder| folder.starts_with(&last));
+    folders.map(|folder| folder.join(FILE)).find(|path| path.is_file())
 }
 
 fn read_text(path: &Path) -> std::io::Result<String> {
@@ -231,7 +223,6 @@ fn read_text(path: &Path) -> std::io::Result<String> {
 
 impl Rule {
     /// The scope that values are sealed with, if the rule says one.
-    #[allow(dead_code, reason = "until `seal -r` lands")]
     pub(crate) fn scope(&self) -> Option<Scope> {
         self.scope
     }

@@ -89,13 +89,8 @@ async fn run_seal(folder: &Folder, plain: &str, certificate: &str, sealed: &str)
             given: Some(Given::File(Source::File(folder.path(certificate)))),
             ..CertificateChoice::default()
         },
-        scope: None,
-        namespace: None,
-        name: None,
-        allow_empty_data: false,
-        update: None,
-        format: None,
         target: Target::File(folder.path(sealed)),
+        ..seal::Options::default()
     };
     command(move || seal::run(&options, QUIET)).await
 }

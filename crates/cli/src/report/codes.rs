@@ -43,6 +43,10 @@ codes! {
     NotBase64 = "E0210", "a value under data is not base64";
     NoData = "E0211", "the Secret has no data";
     NameForMany = "E0212", "one name is given for several Secrets";
+    TypeNeeds = "E0216", "the Secret lacks what its type needs";
+    TlsMismatch = "E0217", "a private key does not belong to its certificate";
+    NoPlace = "E0218", "where a sealed file goes is not clear";
+    BadSource = "E0219", "a value cannot be taken from where it is said to be";
 
     ValueInArguments = "E0220", "a value is given as an argument without --literal";
     NoValueGiven = "E0221", "no value is given";
@@ -128,6 +132,8 @@ codes! {
     ConfigValue = "E0803", "a value in .bulla.yaml cannot be used";
     UnknownCluster = "E0804", "the cluster is not in .bulla.yaml";
     WhichCluster = "E0805", "it is not clear which cluster is meant";
+    SomeFailed = "E0806", "some files were not sealed";
+    BadName = "E0807", "the cluster would refuse the name";
 
     NoPage = "E0820", "there is no manual page for the command";
     StateOpen = "E0821", "the folder of local state is not yours alone";
