@@ -18,11 +18,22 @@ pub(super) fn last_commit(path: &Path) -> Option<Timestamp> {
     };
     // Without a repository no process is started.
     folder.canonicalize().ok()?.ancestors().find(|folder| folder.join(".git").exists())?;
-    // Of the repository's own settings, this one could start a program.
+    // The repository's own settings may name programs: for signatures, and for fetching what a partial clone lacks.
     let mut child = Command::new("git")
-        .args(["--no-pager", "-c", "log.showSignature=false", "log", "-1", "--format=%ct", "--"])
+        .args([
+            "--no-pager",
+            "-c",
+            "log.showSignature=false",
+            "-c",
+            "protocol.allow=never",
+            "-c",
+            "core.fsmonitor=false",
+        ])
+        .args(["log", "-1", "--format=%ct", "--"])
         .arg(path.file_name()?)
         .current_dir(folder)
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .env("GIT_LITERAL_PATHSPECS", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
