@@ -217,6 +217,27 @@ fn what_cannot_be_used_is_explained_and_leaves_the_file_as_it_was() {
 }
 
 #[test]
+fn without_room_the_file_stays() {
+    let repo = repo();
+    let edit = command(&repo, "sed -i 's/user: .*/user: somebody/' \"$1\"", &[]);
+    let words: Vec<&str> =
+        std::iter::once(edit.get_program()).chain(edit.get_args()).map(|word| word.to_str().unwrap()).collect();
+    // Blocks of 512 bytes: there is room for nothing, or for the text and not for the sealed file.
+    for (blocks, expected) in [(0, "(E0244)"), (3, "(E0103)")] {
+        let mut shell = repo.bench.command("sh");
+        shell.current_dir(repo.bench.path("repo")).env("EDITOR", "sh ../editor.sh");
+        shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec {}", words.join(" "))]);
+        run(shell, b"").fails(1, &["file too large", expected]);
+        assert_eq!(repo.diff(), [] as [&str; 0]);
+        assert_eq!(
+            fs::read_dir(repo.bench.path("repo")).unwrap().count(),
+            2,
+            "the file and git's folder, nothing else"
+        );
+    }
+}
+
+#[test]
 fn what_cannot_be_edited_is_refused_before_the_editor_opens() {
     let repo = repo();
     let opened = "touch ../opened";

@@ -378,6 +378,50 @@ fn on_a_full_disk_or_in_a_locked_folder_the_file_stays() {
     assert_eq!(left, 2, "the file and git's folder, nothing else");
 }
 
+/// The commands of docs/updating.md print what stands there, but for the notes about the certificate.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_guide_says_what_happens() {
+    let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/updating.md")).unwrap();
+    let repo = Repo::new();
+    repo.bench.write("repo/cert.pem", fs::read(vectors("sealed/keys/key1.crt")).unwrap());
+    repo.bench.write("repo/.bulla.yaml", "clusters:\n  prod: {certificate: cert.pem}\n");
+    repo.bench.write("repo/.gitignore", "db.yaml\n");
+    repo.bench.write("repo/db.yaml", plain(&[]) + "  user: app\n  password: correct-horse\n");
+    fs::create_dir(repo.bench.path("bin")).unwrap();
+    std::os::unix::fs::symlink(BULLA, repo.bench.path("bin/bulla")).unwrap();
+    let path = format!("{}:{}", repo.bench.path("bin").display(), std::env::var("PATH").unwrap());
+
+    let (mut commands, mut edited) = (0, false);
+    for block in guide.split("```console\n").skip(1).map(|rest| rest.split("```").next().unwrap()) {
+        // A cluster is asked in the tests of `live`.
+        for step in block.split("$ ").skip(1).filter(|step| !step.contains("--from-cluster")) {
+            let (line, expected) = step.split_once('\n').unwrap();
+            let mut command = repo.bench.command("sh");
+            command.current_dir(repo.bench.path("repo")).args(["-c", &format!("{line} 2>&1")]);
+            command.env("PATH", &path).env("EDITOR", "sed -i 's/user: <.*/user: x/'");
+            for (name, value) in [("NAME", "a"), ("EMAIL", "a@example.com")] {
+                command.env(format!("GIT_AUTHOR_{name}"), value).env(format!("GIT_COMMITTER_{name}"), value);
+            }
+            let said = run(command, b"").ok();
+            let said: Vec<&str> = said.lines().filter(|line| !line.contains("sealing with certificate")).collect();
+            assert_eq!(said, expected.lines().collect::<Vec<_>>(), "{line}");
+            commands += 1;
+            edited |= line.starts_with("bulla edit");
+        }
+    }
+    assert!(commands >= 6 && edited, "the guide has its commands");
+    let template = guide.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    repo.git(&["checkout", "--quiet", "."]);
+    let mut command = repo.command(&["edit", "db.sealed.yaml"]);
+    command.env("EDITOR", "cp \"$1\" ../seen; true");
+    run(command, b"").ok();
+    let seen = repo.bench.read("seen");
+    let word = seen.split("bytes, ").nth(1).unwrap().split('.').next().unwrap();
+    let seen = seen.replace(word, "5f3a9c0d").replace("user: <sealed, 3 bytes", "user: <sealed, 4 bytes");
+    assert!(seen.ends_with(template), "{seen}\n{template}");
+}
+
 #[test]
 fn what_set_wrote_is_known_to_update() {
     let repo = Repo::new();
