@@ -70,7 +70,7 @@ fn every_rule_finds_what_it_is_for_and_nothing_else() {
         ("BV010", 5, db.replace("  namespace: shop\n", "")),
         ("BV011", 12, format!("{db}---\n{}", good("db"))),
         ("BV012", 10, db.replace("  encryptedData:\n", &format!("  encryptedData:\n    password: {v}\n"))),
-        ("BV013", 12, format!("a: 1\n---\n{db}---\n{}", db.replace("name: db ", "name: copy "))),
+        ("BV013", 21, format!("a: 1\n---\n{db}---\n{}", db.replace("name: db ", "name: copy "))),
         ("BV015", 1, format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\nstringData: {{p: {CANARY}}}\n")),
         ("BV017", 10, format!("{db}    \"a b\": {v}\n")),
         ("BV018", 8, format!("{}  data: {v}\n", db.split("  encryptedData").next().unwrap())),

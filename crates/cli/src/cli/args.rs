@@ -14,6 +14,7 @@ use super::seal_args::{self, SealArgs};
 use super::serve_args::{ControllerArgs, DevclusterArgs};
 use super::update_args::LiveArgs;
 use super::verify_args::{VERIFY, VerifyArgs};
+use super::why_args::{WHY, WhyArgs};
 use super::{change_args, help};
 use crate::cert::CertificateChoice;
 use crate::cluster::Choice;
@@ -73,6 +74,9 @@ pub(crate) enum Command {
     /// Seal values again with the newest key: everything in a tree that an older key sealed
     #[command(after_help = RESEAL)]
     Reseal(Box<ResealArgs>),
+    /// Explain why a SealedSecret does not open, and what mends it
+    #[command(after_help = WHY)]
+    Why(WhyArgs),
     /// Check sealed files without any private key: well-formed, bound, fresh, complete; and no plain Secret beside them
     #[command(after_help = VERIFY)]
     Verify(Box<VerifyArgs>),

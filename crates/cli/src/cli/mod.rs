@@ -28,7 +28,7 @@ use self::cert_args::CertCommand;
 use crate::io::Console;
 use crate::report::{Code, Exit, Report, Result};
 use crate::serve::{controller, devcluster};
-use crate::{cert, change, completion, edit, init, keys, man, quickstart, reseal, seal, unseal, verify};
+use crate::{cert, change, completion, edit, init, keys, man, quickstart, reseal, seal, unseal, verify, why};
 
 /// Runs `bulla` and returns its exit code.
 pub(crate) fn run(args: Vec<OsString>) -> u8 {
@@ -67,6 +67,7 @@ fn dispatch(command: Command, console: Console) -> Result<Exit> {
         Command::Unset(args) => done(change::unset::run(&args.resolve(), console)),
         Command::Rename(args) => done(change::rename::run(&args.resolve(), console)),
         Command::View(args) => done(change::view::run(&args.resolve()?, console)),
+        Command::Why(args) => why::run(&args.resolve()?, console),
         Command::Verify(args) => verify::run(&args.resolve()?, console),
         Command::Reseal(args) => reseal::run(&args.resolve()?, console),
         Command::Cert { command: CertCommand::Show(args) } => {

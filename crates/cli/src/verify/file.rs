@@ -26,13 +26,13 @@ const CLUSTER_WIDE: &str = "sealedsecrets.bitnami.com/cluster-wide";
 
 /// What is known beside the file.
 #[derive(Clone, Copy)]
-pub(super) struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// Length of the modulus of the certificate that the file should be sealed with, in bytes, and whose it is.
-    pub(super) modulus: Option<(usize, &'a str)>,
+    pub(crate) modulus: Option<(usize, &'a str)>,
     /// The cluster of `.bulla.yaml` that the file is for.
-    pub(super) cluster: Option<&'a str>,
+    pub(crate) cluster: Option<&'a str>,
     /// Whether plain Secrets may lie there; none is no policy.
-    pub(super) plain: Option<PlainSecrets>,
+    pub(crate) plain: Option<PlainSecrets>,
 }
 
 /// What a file holds.
@@ -276,7 +276,7 @@ fn check_scope(sealed: &Sealed<'_>, metadata: &Node, add: &mut impl FnMut(Rule, 
 }
 
 /// What is wrong with a sealed text, as far as it can be told without a key.
-fn check_value(text: &str, context: Context<'_>) -> Option<(Rule, String)> {
+pub(crate) fn check_value(text: &str, context: Context<'_>) -> Option<(Rule, String)> {
     let bytes = match go_base64::decode(text) {
         Ok(bytes) => bytes,
         Err(error) => return Some((Rule::NotBase64, error.to_string())),

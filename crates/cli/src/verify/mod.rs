@@ -6,7 +6,7 @@
 
 mod across;
 mod certificates;
-mod file;
+pub(crate) mod file;
 mod finding;
 mod names;
 mod online;
