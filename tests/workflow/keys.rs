@@ -4,5 +4,6 @@
 mod backup;
 mod bad;
 mod desk;
+mod guide;
 mod retire;
 mod status;

@@ -50,6 +50,14 @@ async fn bad_backups_and_identities_are_named_and_nothing_is_written() {
         desk.keys(&args).fails(1, expected);
     }
     assert_eq!(desk.secrets().await, before);
+    // Against quantum computers: the same way there and back.
+    let hybrid: serde_json::Value = serde_json::from_str(&vector("age/hybrid.json")).unwrap();
+    desk.bench.write("pq.txt", hybrid["identity"].as_str().unwrap());
+    let to = hybrid["recipient"].as_str().unwrap();
+    desk.keys(&["backup", "--to", to, "-w", "pq.age"]).ok();
+    assert!(desk.keys(&["list", "--from", "pq.age", "--identity", "pq.txt"]).ok().contains(&expect));
+    desk.keys(&["list", "--from", "pq.age", "--identity", "a.txt"]).fails(1, &["(E0432)"]);
+    desk.keys(&["backup", "--to", to, "--to", &recipient(), "-w", "new.age"]).fails(1, &["(E0445)", "cannot be mixed"]);
     let secret_half = identity.as_str();
     for (to, expected) in [(secret_half, "this is an age identity, which is secret"), ("age1x", "not an age recipient")]
     {

@@ -41,6 +41,8 @@ async fn a_key_is_retired_and_archived_when_nothing_needs_it_and_comes_back() {
     assert_eq!(labels(&desk).await, both("active", "compromised"));
     desk.keys(&["promote", &old]).ok();
     assert_eq!(labels(&desk).await, both("active", "-"));
+    let sealing = fingerprint(common_key());
+    desk.keys(&["retire", "--archive", &sealing]).fails(1, &["(E0438)", "it is the key that seals"]);
     let unknown = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";
     for words in [["retire", unknown], ["promote", unknown]] {
         desk.keys(&words).fails(1, &["(E0437)", unknown, &old]);

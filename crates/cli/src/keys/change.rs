@@ -89,9 +89,18 @@ fn may_be_promoted(key: &Key, now: Timestamp) -> Result<()> {
 }
 
 pub(crate) fn retire(options: &Retire, console: Console) -> Result<()> {
-    let keys = block_on(async {
-        KeyCluster::connect(&options.place).await?.with_fingerprint(&options.fingerprint, console).await
+    let (keys, sealing) = block_on(async {
+        let cluster = KeyCluster::connect(&options.place).await?;
+        let all = cluster.keys(console).await?;
+        let sealing = newest(&all, Timestamp::now()).is_some_and(|key| key.fingerprint == options.fingerprint);
+        Ok((cluster.with_fingerprint(&options.fingerprint, console).await?, sealing))
     })?;
+    // People have its certificate, and go on sealing with it for a while.
+    if sealing && options.how == How::Archive && !options.force {
+        let message = format!("{}: it is the key that seals; nothing was changed", options.fingerprint);
+        return Err(Report::new(Code::KeyInUse, message)
+            .hint(format!("first, so that another one seals: bulla keys retire {}", options.fingerprint)));
+    }
     if matches!(options.how, How::Retire | How::Archive) {
         survey::refuse_if_used(&options.place, &options.scene, &options.fingerprint, options.force, console)?;
     }
