@@ -5,6 +5,14 @@
 #[path = "../cli/support/mod.rs"]
 mod support;
 
+// The fixture repository and what it means, which the story shares with the suite on a cluster.
+#[allow(dead_code, reason = "the other suite uses more of it")]
+#[path = "../gitops/golden.rs"]
+mod golden;
+#[allow(dead_code, reason = "the other suite uses more of it")]
+#[path = "../gitops/repo.rs"]
+mod repo;
+
 #[cfg(target_os = "linux")]
 #[allow(clippy::print_stdout, reason = "a failed test shows the controller's log")]
 #[path = "../harness/mod.rs"]
@@ -15,6 +23,7 @@ mod doctor;
 mod edit;
 mod init;
 mod keys;
+mod kills;
 mod live;
 mod reseal;
 mod seal;
