@@ -59,3 +59,18 @@ fn condition_types_are_in_the_table() {
     }
     assert_eq!(seen, 5, "Synced, Ready, Reconciling, Stalled, Applied");
 }
+
+#[test]
+fn files_of_local_state_are_in_the_table() {
+    let table = table();
+    for (file, name, shown) in [
+        ("memory/entries.rs", "\"sealed\"", "`sealed`"),
+        ("memory/entries.rs", "\"lock\"", "`lock`"),
+        ("memory/key.rs", "\"memory.key\"", "`memory.key`"),
+        ("edit/place.rs", "\"bulla-edit-\"", "`bulla-edit-…`"),
+    ] {
+        let source = fs::read_to_string(root().join("crates/cli/src").join(file)).unwrap();
+        assert!(source.contains(name), "{file}: {name} is written there");
+        assert!(table.contains(shown), "{shown} is not in the table");
+    }
+}

@@ -342,6 +342,11 @@ fn bad_input_is_explained_and_leaves_the_file_as_it_was() {
         repo.is_clean();
     }
     let repo = Repo::new();
+    let twice = format!("{}---\n{}", secret("db"), secret("db"));
+    repo.update(&[], &twice).fails(1, &["the input has the Secret shop/db twice", "(E0241)"]);
+    assert!(!repo.bench.path("repo/sealed.yaml").exists());
+    let certificate = vectors("sealed/keys/key1.crt").display().to_string();
+    repo.bulla(&["seal", "--cert", &certificate, "--from-cluster"], &secret("db")).fails(3, &["--update", "(E0001)"]);
     repo.update(&["-w", "other"], &secret("db")).fails(3, &["--update", "(E0001)"]);
     let repo = Repo::new();
     fs::create_dir(repo.bench.path("repo/sealed.yaml")).unwrap();

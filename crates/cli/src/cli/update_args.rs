@@ -14,8 +14,9 @@ pub(crate) struct UpdateArgs {
     /// Seal into this sealed file: values that are known to be the same keep their bytes, everything else in it stays
     #[arg(long, value_name = "FILE", conflicts_with = "write")]
     update: Option<PathBuf>,
-    #[command(flatten)]
-    live: LiveArgs,
+    /// Ask the cluster for values, too: one counts if the live SealedSecret is Synced and holds the same ciphertext
+    #[arg(long, requires = "update")]
+    from_cluster: bool,
 }
 
 /// Whether the cluster may be asked for values.
@@ -29,7 +30,7 @@ pub(crate) struct LiveArgs {
 impl UpdateArgs {
     /// `certificate` names the cluster.
     pub(super) fn resolve(self, certificate: &CertificateChoice) -> Option<update::Options> {
-        let cluster = self.live.resolve(certificate);
+        let cluster = LiveArgs { from_cluster: self.from_cluster }.resolve(certificate);
         self.update.map(|file| update::Options { file, cluster })
     }
 }

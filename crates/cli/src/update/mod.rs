@@ -10,7 +10,7 @@
 mod object;
 mod template;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use bulla_core::sealed::{Fingerprint, PlainSecret, Scope, SealingCertificate};
@@ -70,6 +70,14 @@ impl<'a> Update<'a> {
         let mut memory = Memory::open(&self.file.path)?;
         if memory.is_none() && self.options.cluster.is_none() {
             console.note(memory::why_none(&self.file.path));
+        }
+        let mut seen = BTreeSet::new();
+        for secret in secrets {
+            if !seen.insert((&secret.namespace, &secret.name)) {
+                let object = shown_object(&secret.namespace, &secret.name);
+                return Err(Report::new(Code::SealedTwice, format!("the input has the Secret {object} twice"))
+                    .hint("one of the two would be lost; leave out the one that is not meant"));
+            }
         }
         let sealed = self.sealed();
         let pairs: Vec<_> =
