@@ -544,13 +544,13 @@ fn ctrl_c_finishes_the_files_that_were_begun() {
 }
 
 /// An API server with a controller behind its service proxy that reseals, or answers with a status; and what it was sent.
-struct Controller {
-    sent: Arc<Mutex<Vec<(String, ResealRequest<'static>)>>>,
-    kubeconfig: String,
+pub(crate) struct Controller {
+    pub(crate) sent: Arc<Mutex<Vec<(String, ResealRequest<'static>)>>>,
+    pub(crate) kubeconfig: String,
 }
 
 impl Controller {
-    fn start(refusal: Option<(u16, &'static str)>) -> Self {
+    pub(crate) fn start(refusal: Option<(u16, &'static str)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let sent = Arc::new(Mutex::new(Vec::new()));

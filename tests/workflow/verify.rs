@@ -6,7 +6,7 @@ use bulla_core::go_base64;
 use bulla_core::sealed::Scope;
 use serde_json::Value;
 
-use crate::reseal::{bench, keys, repository, sealed, value};
+use crate::reseal::{Controller, bench, keys, repository, sealed, value};
 use crate::support::{Bench, CANARY, assert_no_canary, vectors};
 
 /// A good SealedSecret.
@@ -259,4 +259,35 @@ fn what_cannot_be_done_is_no_finding() {
     }
     bench.write(".bulla.yaml", "what: 1\n");
     bench.bulla(&["verify", "f.yaml"]).fails(1, &[".bulla.yaml", "E08"]);
+}
+
+#[test]
+fn the_controller_is_asked_whether_values_open() {
+    let foreign = sealed(&keys()[2], "foreign", &["a", "b"]);
+    let online = |controller: &Controller, words: &[&str]| {
+        let bench = bench();
+        bench.write("config", &controller.kubeconfig);
+        bench.write("token", "a.b.c");
+        bench.write("foreign.yaml", &foreign);
+        bench.write("good.yaml", good("good"));
+        let ran = bench.bulla(&[&["verify", "--json", "--online", "--kubeconfig", "config"], words].concat());
+        let report: Value = serde_json::from_str(&ran.stdout).unwrap_or_default();
+        let found = report["findings"].as_array().cloned().unwrap_or_default();
+        let found: Vec<_> =
+            found.iter().map(|f| format!("{} {}:{}", f["rule"], f["file"], f["line"]).replace('"', "")).collect();
+        (ran.code, found, ran.stderr)
+    };
+    // In batches each value has an answer of its own.
+    let controller = Controller::start(None);
+    let (code, found, _) = online(&controller, &["--token-file", "token"]);
+    assert_eq!((code, found), (2, vec!["BV016 foreign.yaml:9".to_owned(), "BV016 foreign.yaml:10".to_owned()]));
+    assert_eq!(controller.sent.lock().unwrap().len(), 1, "one request for all");
+    // Object by object.
+    for (status, code, objects) in [(200, 0, 0), (409, 2, 2)] {
+        let (found_code, found, stderr) = online(&Controller::start(Some((status, ""))), &[]);
+        assert_eq!((found_code, found.len()), (code, objects), "{stderr}");
+    }
+    let (code, found, stderr) = online(&Controller::start(Some((500, ""))), &[]);
+    assert_eq!((code, found.len()), (1, 0), "a question without an answer is no finding");
+    assert!(stderr.contains("E0415") && stderr.contains("--service-account"), "{stderr}");
 }

@@ -152,13 +152,12 @@ fn base_name(file: &str) -> String {
 /// Where the text stops being base64, in terms of what an editor shows.
 fn where_it_breaks(text: &str) -> String {
     let Err(error) = bulla_core::go_base64::decode(text) else { return String::new() };
+    let before = &text.as_bytes()[..error.offset.min(text.len())];
     let what = match text.as_bytes().get(error.offset) {
-        _ if text.contains(char::is_whitespace) && text.trim_end() == text => {
-            ": there is white space in it, as if lines had been joined by an editor"
-        }
+        _ if text.contains([' ', '\t']) => ": there is white space in it, as if an editor had wrapped or joined lines",
+        Some(_) if before.contains(&b'=') => ": padding in the middle, as if two texts had been joined",
         None => ": it ends too early",
-        Some(b'=') => ": padding in the middle, as if two texts had been joined",
-        Some(byte) if byte.is_ascii_alphanumeric() || b"+/".contains(byte) => ": it ends too early",
+        Some(byte) if byte.is_ascii_alphanumeric() || b"+/=".contains(byte) => ": it ends too early",
         Some(b'-' | b'_') => ": it is written in the URL alphabet",
         Some(_) => ": a character that base64 does not have",
     };
