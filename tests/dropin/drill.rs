@@ -103,4 +103,25 @@ async fn a_lost_cluster_comes_back_from_its_backup_and_git() {
     assert!(served != first && served != second, "a restored key seals");
     keys(&new, folder.path(), &restore);
     assert_eq!(new.admin().items(&api::secrets(&new.own)).await.len(), 3, "the same command again changes nothing");
+
+    // A key of the backup is promoted, taken out of use, brought back, and deleted: what each command asks of the API server.
+    let key = expect[1];
+    let labels = || async {
+        let secrets = new.admin().items(&api::secrets(&new.own)).await;
+        let name =
+            listed["keys"].as_array().unwrap().iter().find(|known| known["fingerprint"] == key).unwrap()["secret"]
+                .clone();
+        let found = secrets.iter().find(|secret| secret["metadata"]["name"] == name)?;
+        let label = |name: &str| found["metadata"]["labels"][name].as_str().unwrap_or("-").to_owned();
+        Some([label(api::KEY_LABEL), label("bulla.dev/key-state")])
+    };
+    keys(&new, folder.path(), &["promote", key]);
+    assert_eq!(labels().await.unwrap(), ["active", "-"]);
+    keys(&new, folder.path(), &["retire", "--archive", "--force", key]);
+    assert_eq!(labels().await.unwrap(), ["archived", "retired"]);
+    keys(&new, folder.path(), &["retire", "--undo", key]);
+    assert_eq!(labels().await.unwrap(), ["active", "decrypt-only"]);
+    let backup = ["--backup", "keys.age", "--identity", "key.txt", "--confirm", key];
+    keys(&new, folder.path(), &[&["destroy", "--force", key], &backup[..]].concat());
+    assert_eq!(labels().await, None);
 }
