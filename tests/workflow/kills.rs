@@ -92,7 +92,7 @@ fn fingerprint() -> String {
 impl Place {
     fn new() -> Self {
         let bench = Bench::new();
-        for folder in ["work", "work/tree", "home", "state", "tmp"] {
+        for folder in ["work", "work/tree", "work/plain", "home", "state", "tmp"] {
             fs::create_dir(bench.path(folder)).unwrap();
         }
         // The editor changes what it can read and adds what was not there.
@@ -108,6 +108,9 @@ impl Place {
         add("cert.pem", "old\n");
         add("keys.age", "old\n");
         add("plain.yaml", &secret("db"));
+        for index in 0..3 {
+            add(&format!("plain/{index}.yaml"), &secret(&format!("p{index}")));
+        }
         add("sealed.yaml", &format!("# kept\n{sealed}"));
         add("sealed.json", &as_json);
         for index in 0..3 {
@@ -126,6 +129,7 @@ impl Place {
         let work = self.bench.path("work");
         fs::remove_dir_all(&work).unwrap();
         fs::create_dir_all(work.join("tree")).unwrap();
+        fs::create_dir_all(work.join("plain")).unwrap();
         for (name, content) in &self.before {
             fs::write(work.join(name), content).unwrap();
         }
@@ -230,6 +234,7 @@ fn table() -> Vec<Row> {
     vec![
         row(&["seal", "-q", "--cert", &old, "-w", "out.yaml"], &secret("db")),
         row(&["seal", "-q", "--cert", &old, "plain.yaml", "-w", "plain.yaml"], ""),
+        row(&["seal", "-q", "--cert", &old, "-r", "plain", "--in-place"], ""),
         row(&["seal", "-q", "--cert", &old, "--update", "sealed.yaml"], &plain),
         Row { plaintext: true, ..row(&["unseal", "--key", &key1, "sealed.yaml", "-w", "out.yaml"], "") },
         row(&["set", "-q", "--cert", &old, "sealed.yaml", "token", "--stdin"], CANARY),
@@ -306,7 +311,9 @@ fn in_a_read_only_folder_every_file_stays_as_it_is() {
         place.reset();
         let mode = |mode| {
             fs::set_permissions(&work, fs::Permissions::from_mode(mode)).unwrap();
-            fs::set_permissions(work.join("tree"), fs::Permissions::from_mode(mode)).unwrap();
+            for folder in ["tree", "plain"] {
+                fs::set_permissions(work.join(folder), fs::Permissions::from_mode(mode)).unwrap();
+            }
         };
         // Root may write everywhere but to a file system that is mounted so.
         let wrap = if rustix::process::geteuid().is_root() {

@@ -41,9 +41,7 @@ Examples:
   bulla completion zsh  > \"${fpath[1]}/_bulla\"
   bulla completion fish > ~/.config/fish/completions/bulla.fish
   bulla completion powershell >> $PROFILE
-  bulla completion bash --for kubeseal > /etc/bash_completion.d/kubeseal
-
-Besides commands and flags, bash, zsh and fish complete the keys of the file for set, unset and rename.";
+  bulla completion bash --for kubeseal > /etc/bash_completion.d/kubeseal";
 
 /// `bulla init`
 #[derive(Debug, ClapArgs)]
