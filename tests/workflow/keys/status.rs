@@ -66,6 +66,12 @@ async fn each_key_is_shown_with_its_age_and_everything_that_needs_it() {
     let exact = status(&desk, &["--offline", "--no-history", "--from", "keys.age", "--identity", "a.txt", "apps"]);
     assert_eq!(entry(&exact, new)["uses"]["workTree"]["values"], 2);
     assert_eq!(exact["unknown"], json!([]));
+
+    // A branch that cannot be read may use any key: that is an error, not an empty answer.
+    desk.bench.write(".git/refs/heads/broken", "0123456789012345678901234567890123456789\n");
+    desk.keys(&["status"]).fails(1, &["(E0446)", "branches and tags cannot be read", "--no-history"]);
+    desk.keys(&["retire", &fingerprint(&old)]).fails(1, &["(E0446)"]);
+    desk.keys(&["status", "--no-history"]).ok();
 }
 
 #[tokio::test(flavor = "multi_thread")]
