@@ -17,7 +17,7 @@ const BY_NAME: &str = "/api/v1/services?labelSelector=name%3Dsealed-secrets-cont
 const BY_CHART: &str = "/api/v1/services?labelSelector=app.kubernetes.io%2Fname%3Dsealed-secrets";
 
 /// An API server that knows a few paths, which may change, and remembers what it was asked.
-struct Server {
+pub(super) struct Server {
     address: String,
     answers: Arc<Mutex<HashMap<String, (u16, String)>>>,
     asked: Arc<Mutex<Vec<String>>>,
@@ -53,7 +53,7 @@ impl Server {
     }
 
     /// One with the controller where upstream puts it.
-    fn with(certificate: &str) -> Self {
+    pub(super) fn with(certificate: &str) -> Self {
         let server = Self::new();
         server.answer(DEFAULT, 200, SERVICE);
         server.answer(DEFAULT_CERT, 200, &vector(certificate));
@@ -72,7 +72,7 @@ impl Server {
         self.asked.lock().unwrap().len()
     }
 
-    fn bench(&self) -> Bench {
+    pub(super) fn bench(&self) -> Bench {
         let bench = Bench::new();
         std::fs::create_dir(bench.path(".kube")).unwrap();
         bench.write(
@@ -107,14 +107,14 @@ fn age_pins(bench: &Bench) {
     }
 }
 
-fn fingerprint(certificate: &str) -> String {
+pub(super) fn fingerprint(certificate: &str) -> String {
     let file = vectors(certificate).display().to_string();
     let shown: serde_json::Value =
         serde_json::from_str(&Bench::new().bulla(&["cert", "show", "--json", &file]).ok()).unwrap();
     shown["fingerprint"].as_str().unwrap().to_owned()
 }
 
-const KEY1: &str = "sealed/keys/key1.crt";
+pub(super) const KEY1: &str = "sealed/keys/key1.crt";
 const KEY2: &str = "sealed/keys/key2.crt";
 
 fn opens(bench: &Bench, key: &str, sealed: &str) {
