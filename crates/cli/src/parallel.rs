@@ -4,8 +4,6 @@
 //! stops the taking: what has been begun, the replacement of a file say, is finished, and the caller learns that the rest
 //! was not. A second Ctrl-C ends the process at once. Nothing is set up for a single item.
 
-#![allow(dead_code, reason = "shared: each verb uses its own part")]
-
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};

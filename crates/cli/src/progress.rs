@@ -2,8 +2,6 @@
 //!
 //! It goes to standard error. Work that is done within [`PATIENCE`] shows nothing at all.
 
-#![allow(dead_code, reason = "shared: each verb uses its own part")]
-
 use std::io::{IsTerminal as _, stderr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};

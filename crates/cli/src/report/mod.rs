@@ -31,7 +31,6 @@ pub(crate) enum Exit {
     /// It failed; an error was shown.
     Failed,
     /// It was done, and found something that somebody must look at.
-    #[allow(dead_code, reason = "until `verify` and `reseal --check` land")]
     Attention,
     /// The command line was not understood.
     Usage,

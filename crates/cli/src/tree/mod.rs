@@ -4,8 +4,6 @@
 //! [`SealedFile::objects`] documents into the Secrets and SealedSecrets in them, Lists taken apart (`object`). Nothing is
 //! decrypted and nothing is written here.
 
-#![allow(dead_code, unused_imports, reason = "shared: each verb uses its own part")]
-
 mod file;
 mod object;
 mod walk;
