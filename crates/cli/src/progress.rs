@@ -3,8 +3,8 @@
 //! It goes to standard error. Work that is done within [`PATIENCE`] shows nothing at all.
 
 use std::io::{IsTerminal as _, stderr};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -85,18 +85,6 @@ impl Progress {
             }
         }
     }
-
-    /// Prints something without tearing the bar.
-    pub(crate) fn suspended<R>(&self, print: impl FnOnce() -> R) -> R {
-        match &self.shown {
-            Shown::Bar(bar) => bar.suspend(print),
-            Shown::Lines(_, last) => {
-                let _one_at_a_time = last.lock().unwrap_or_else(PoisonError::into_inner);
-                print()
-            }
-            Shown::Nothing => print(),
-        }
-    }
 }
 
 impl Drop for Progress {
@@ -134,6 +122,5 @@ mod tests {
         progress.step();
         assert_eq!(progress.done.load(Ordering::Relaxed), 3);
         assert!(matches!(progress.shown, Shown::Nothing));
-        assert_eq!(progress.suspended(|| 5), 5);
     }
 }
