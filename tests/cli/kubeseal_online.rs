@@ -147,12 +147,12 @@ fn every_document_is_asked_about_as_json_until_one_does_not_open() {
 
 #[test]
 fn other_answers_and_other_inputs_have_kubeseals_words() {
-    let forbidden = r#"{"kind":"Status","message":"services is forbidden"}"#;
+    let forbidden = r#"{"kind":"Status","status":"Failure","message":"services is forbidden"}"#;
     for (answer, verify, rotate) in [
         (
             (500, "", ""),
-            "cannot validate sealed secret: the server answered 500",
-            "cannot re-encrypt secret: the server",
+            "cannot validate sealed secret: an error on the server (\"\") has prevented the request from succeeding (post services",
+            "cannot re-encrypt secret: an error on the server",
         ),
         (
             (403, "", forbidden),
@@ -168,20 +168,26 @@ fn other_answers_and_other_inputs_have_kubeseals_words() {
         }
     }
     let server = Server::script(&[(200, "", "<html>")]);
+    server
+        .bench()
+        .bulla_with(&RE_ENCRYPT, sealed("a").as_bytes())
+        .fails(1, &["error: invalid character '<' looking for"]);
+    let server = Server::script(&[(200, "", "{}")]);
     server.bench().bulla_with(&RE_ENCRYPT, sealed("a").as_bytes()).fails(1, &["the answer is not a sealed secret"]);
 
     let server = Server::script(&[]);
     let bench = server.bench();
     assert_eq!(bench.bulla_with(&VALIDATE, b"").ok(), "");
-    bench.bulla_with(&RE_ENCRYPT, b"").fails(1, &["cannot re-encrypt secret: there is no sealed secret"]);
+    assert_eq!(bench.bulla_with(&RE_ENCRYPT, b"").ok(), "");
+    bench.write("empty.yaml", "# nothing\n");
+    assert_eq!(bench.bulla(&[&RE_ENCRYPT[..], &["-f", "empty.yaml"]].concat()).ok(), "");
+    assert_eq!(bench.read("empty.yaml"), "# nothing\n", "a file without sealed secrets is left alone");
     bench.bulla_with(&VALIDATE, b"{").fails(1, &["error: unable to decrypt sealed secret\n"]);
-    assert!(server.asked.lock().unwrap().is_empty(), "nobody was asked");
+    assert!(server.posted().is_empty(), "the controller was not asked");
     let elsewhere = [&VALIDATE[..], &["--controller-name", "other"]].concat();
     bench
         .bulla_with(&elsewhere, sealed("a").as_bytes())
         .fails(1, &["error: cannot get sealed secret service: ", ".\nPlease, use the flag --controller-name and"]);
-    let server = [&VALIDATE[..], &["--server", "https://example.com"]].concat();
-    bench.bulla_with(&server, sealed("a").as_bytes()).fails(1, &["--server is not there yet"]);
     Bench::new()
         .bulla_with(&["kubeseal", "--validate"], sealed("a").as_bytes())
         .fails(1, &["error: invalid configuration: no configuration has been provided"]);
@@ -197,10 +203,10 @@ fn a_busy_controller_is_asked_again_ten_times() {
     server
         .bench()
         .bulla_with(&VALIDATE, sealed("a").as_bytes())
-        .fails(1, &["cannot validate sealed secret: the server answered 429"]);
+        .fails(1, &["cannot validate sealed secret: the server has received too many requests and has asked us to try again later"]);
     assert_eq!(server.posted().len(), 11);
     let server = Server::script(&[(429, "", ""), (200, "", "")]);
-    server.bench().bulla_with(&VALIDATE, sealed("a").as_bytes()).fails(1, &["429"]);
+    server.bench().bulla_with(&VALIDATE, sealed("a").as_bytes()).fails(1, &["too many requests"]);
 }
 
 #[test]
@@ -220,10 +226,12 @@ fn re_encryption_prints_or_goes_back_into_its_file_and_leaves_it_alone_on_failur
     let printed = server.bench().bulla_with(&RE_ENCRYPT, sealed("a").as_bytes()).ok();
     assert!(printed.starts_with("{\n  \"kind\": \"SealedSecret\",\n  \"apiVersion\""), "{printed}");
     assert_eq!(server.posted()[0].0, "/v1/rotate");
-    for words in [["-o", "yaml", "--re-encrypt"], ["-o", "yaml", "--rotate"]] {
+    // pflag says so on standard output.
+    let notice = "Flag --rotate has been deprecated, please use --re-encrypt instead\n";
+    for (flag, notice) in [("--re-encrypt", ""), ("--rotate", notice)] {
         let server = Server::script(&[(200, "", &a)]);
-        let words = [&["kubeseal", "--kubeconfig", "config"], &words[..]].concat();
-        assert_eq!(server.bench().bulla_with(&words, sealed("a").as_bytes()).ok(), yaml("a"));
+        let words = ["kubeseal", "--kubeconfig", "config", "-o", "yaml", flag];
+        assert_eq!(server.bench().bulla_with(&words, sealed("a").as_bytes()).ok(), format!("{notice}{}", yaml("a")));
     }
 
     let two = format!("{}---\n{}", sealed("a"), sealed("b"));

@@ -274,7 +274,7 @@ fn the_namespace_comes_from_the_kubeconfig_if_nothing_else_says_it() {
     let bench = Bench::new();
     bench.write(
         "config",
-        "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts:\n- name: a\n  context: {cluster: c, user: u, namespace: from-context}\n- name: b\n  context: {cluster: c, user: u}\n",
+        "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts:\n- name: a\n  context: {cluster: c, user: u, namespace: from-context}\n- name: b\n  context: {cluster: c, user: u}\nclusters:\n- name: c\n  cluster: {server: \"https://127.0.0.1:1\"}\n",
     );
     let certificate = vectors("sealed/keys/key1.crt").display().to_string();
     let plain = "kind: Secret\nmetadata: {name: a}\nstringData: {a: b}";
@@ -292,12 +292,6 @@ fn the_certificate_of_a_file_is_fetched_as_it_is_and_variables_count() {
     let mut command = bench.command(BULLA);
     command.args(["kubeseal", "--fetch-cert"]).env("SEALED_SECRETS_CERT", &certificate);
     assert_eq!(run(command, b"").ok(), std::fs::read_to_string(&certificate).unwrap());
-}
-
-#[test]
-fn what_is_missing_says_so() {
-    let ran = kubeseal(&["--cert", "keys/key1.crt", "--merge-into=x"], b"");
-    ran.fails(1, &["is not there yet in bulla's kubeseal"]);
 }
 
 #[test]

@@ -2,12 +2,13 @@
 //! what works offline.
 
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::AsyncReadExt as _;
-use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::Config;
 
+use crate::kubeconfig::{self, Overrides, Plugins, Trouble};
 use crate::report::{Code, Report, Result, chain};
 
 /// Which cluster, from flags. Empty: `KUBECONFIG`, `~/.kube/config`, then the cluster that this runs in.
@@ -17,6 +18,8 @@ pub(crate) struct Choice {
     pub(crate) kubeconfig: Option<PathBuf>,
     /// A context of it.
     pub(crate) context: Option<String>,
+    /// What takes the place of the kubeconfig's values. Most have none.
+    pub(crate) overrides: Box<Overrides>,
 }
 
 /// Answers that take longer are given up.
@@ -39,48 +42,40 @@ pub(crate) fn prepare_tls() {
 
 /// The settings for the chosen cluster. The namespace of the context is in them.
 pub(crate) async fn config(choice: &Choice) -> Result<Config> {
+    prepared(choice, Plugins::Once)
+}
+
+/// The same for a process that stays: credentials that expire are renewed.
+pub(crate) async fn config_that_stays(choice: &Choice) -> Result<Config> {
+    prepared(choice, Plugins::Again)
+}
+
+fn prepared(choice: &Choice, plugins: Plugins) -> Result<Config> {
     prepare_tls();
-    let options = KubeConfigOptions { context: choice.context.clone(), ..KubeConfigOptions::default() };
-    let mut config = match (&choice.kubeconfig, &choice.context) {
-        (Some(path), _) => {
-            let kubeconfig = Kubeconfig::read_from(path).map_err(|error| bad_kubeconfig(&error))?;
-            Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| bad_kubeconfig(&error))?
-        }
-        (None, Some(_)) => Config::from_kubeconfig(&options).await.map_err(|error| bad_kubeconfig(&error))?,
-        (None, None) => match Config::from_kubeconfig(&options).await {
-            Ok(config) => config,
-            Err(error) => Config::incluster_env().map_err(|_| nothing_found(&error))?,
-        },
-    };
-    config.connect_timeout = Some(Duration::from_secs(10));
+    let mut config = kubeconfig::settings(choice, plugins).map_err(|trouble| without_cluster(&trouble))?.config;
+    config.connect_timeout = Some(CONNECT_TIMEOUT);
     Ok(config)
 }
 
-fn bad_kubeconfig(error: &KubeconfigError) -> Report {
-    let message = match error {
-        KubeconfigError::ReadConfig(error, path) => {
-            format!("kubeconfig {}: {}", name_of(path), crate::report::os_error(error))
+/// Connections that take longer are given up.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why there is no connection, as a report.
+pub(crate) fn without_cluster(trouble: &Trouble) -> Report {
+    const HINT: &str = "check with: kubectl config view --minify; choose with --kubeconfig and --context";
+    match trouble {
+        Trouble::Empty => none_configured(),
+        Trouble::NoSuchFile(message) => Report::new(Code::NoCluster, format!("the kubeconfig: {message}")).hint(HINT),
+        Trouble::Invalid(message) => {
+            Report::new(Code::Kubeconfig, format!("the kubeconfig cannot be used: {}", first_line(message))).hint(HINT)
         }
-        // The parser quotes the file, which holds tokens and keys.
-        KubeconfigError::Parse(_) => "the kubeconfig is not valid YAML, or not a kubeconfig".to_owned(),
-        KubeconfigError::FindPath => "there is no kubeconfig and no home directory to look in".to_owned(),
-        other => format!("the kubeconfig cannot be used: {}", chain(other)),
-    };
-    let code = match error {
-        KubeconfigError::ReadConfig(cause, _) if cause.kind() == std::io::ErrorKind::NotFound => Code::NoCluster,
-        KubeconfigError::FindPath => Code::NoCluster,
-        _ => Code::Kubeconfig,
-    };
-    Report::new(code, message).hint("check with: kubectl config view --minify; choose with --kubeconfig and --context")
+        Trouble::Credentials(message) => Report::new(Code::NoCredentials, first_line(message))
+            .hint("log in as this kubeconfig does it, then check with: kubectl auth whoami"),
+    }
 }
 
-/// A kubeconfig that is there and broken is the error; otherwise there is simply no cluster.
-fn nothing_found(error: &KubeconfigError) -> Report {
-    match error {
-        KubeconfigError::ReadConfig(cause, _) if cause.kind() == std::io::ErrorKind::NotFound => none_configured(),
-        KubeconfigError::FindPath => none_configured(),
-        broken => bad_kubeconfig(broken),
-    }
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
 }
 
 fn none_configured() -> Report {
@@ -89,15 +84,14 @@ fn none_configured() -> Report {
     )
 }
 
-fn name_of(path: &Path) -> String {
-    path.display().to_string().escape_debug().to_string()
-}
-
 /// A client for `config`.
 pub(crate) fn client(config: Config) -> Result<kube::Client> {
-    kube::Client::try_from(config).map_err(|error| {
-        Report::new(Code::Kubeconfig, format!("build a client: {}", chain(&error)))
-            .hint("a certificate or key that the kubeconfig names cannot be read")
+    kube::Client::try_from(config).map_err(|error| match &error {
+        // It would repeat what a credential plugin printed.
+        kube::Error::Auth(_) => Report::new(Code::NoCredentials, "the kubeconfig's way to log in does not work")
+            .hint("log in as this kubeconfig does it, then check with: kubectl auth whoami"),
+        _ => Report::new(Code::Kubeconfig, format!("build a client: {}", chain(&error)))
+            .hint("a certificate or key that the kubeconfig names cannot be read"),
     })
 }
 

@@ -18,6 +18,7 @@ mod hygiene;
 mod init;
 mod io;
 mod keys;
+mod kubeconfig;
 mod kubeseal;
 mod man;
 mod manifest;

@@ -120,15 +120,15 @@ fn sorted(value: &Value) -> Out<'_> {
 
 /// How a decrypted Secret is printed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct SecretStyle {
-    /// With the ownerReference that the controller would set, its uid empty, as kubeseal prints it.
-    pub(crate) owner: bool,
+pub(crate) struct SecretStyle<'a> {
+    /// The uid in the ownerReference that the controller would set, as kubeseal prints it; nothing for no such reference.
+    pub(crate) owner: Option<&'a str>,
     /// An empty value as `null`, as Go prints a nil byte slice; else as empty text.
     pub(crate) empty_is_null: bool,
 }
 
 /// A decrypted Secret as a manifest. The values are in zeroizing memory.
-pub(crate) fn secret(secret: &UnsealedSecret, style: SecretStyle) -> Out<'static> {
+pub(crate) fn secret(secret: &UnsealedSecret, style: SecretStyle<'_>) -> Out<'static> {
     let parts = Parts {
         name: secret.name(),
         namespace: secret.namespace(),
@@ -156,7 +156,7 @@ pub(crate) struct Parts<'a> {
 }
 
 /// A Secret from its parts.
-pub(crate) fn secret_of(secret: &Parts<'_>, style: SecretStyle) -> Out<'static> {
+pub(crate) fn secret_of(secret: &Parts<'_>, style: SecretStyle<'_>) -> Out<'static> {
     let mut metadata = vec![field("name", secret.name.to_owned())];
     if !secret.namespace.is_empty() {
         metadata.push(field("namespace", secret.namespace.to_owned()));
@@ -166,8 +166,8 @@ pub(crate) fn secret_of(secret: &Parts<'_>, style: SecretStyle) -> Out<'static> 
             metadata.push((Cow::from(name), texts(entries)));
         }
     }
-    if style.owner && secret.owned {
-        metadata.push((Cow::from("ownerReferences"), Out::Sequence(vec![owner(secret.name)])));
+    if let Some(uid) = style.owner.filter(|_| secret.owned) {
+        metadata.push((Cow::from("ownerReferences"), Out::Sequence(vec![owner(secret.name, uid)])));
     }
     let mut fields =
         vec![field("kind", "Secret"), field("apiVersion", "v1"), (Cow::from("metadata"), Out::Mapping(metadata))];
@@ -190,9 +190,9 @@ pub(crate) fn secret_of(secret: &Parts<'_>, style: SecretStyle) -> Out<'static> 
     Out::Mapping(fields)
 }
 
-fn owner(name: &str) -> Out<'static> {
+fn owner(name: &str, uid: &str) -> Out<'static> {
     const ORDER: [&str; 5] = ["apiVersion", "kind", "name", "uid", "controller"];
-    let reference = OwnerReference { name, uid: "" }.to_json();
+    let reference = OwnerReference { name, uid }.to_json();
     let entry = |name: &'static str| match &reference[name] {
         Value::Bool(value) => (Cow::from(name), Out::Bool(*value)),
         value => field(name, value.as_str().unwrap_or_default().to_owned()),

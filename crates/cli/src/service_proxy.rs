@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use kube::Client;
 use serde_json::Value;
@@ -37,7 +37,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// `/api/v1/namespaces/NAMESPACE/services/REST`
-    fn path(&self, rest: &str) -> String {
+    pub(crate) fn path(&self, rest: &str) -> String {
         format!("/api/v1/namespaces/{}/services/{rest}", segment(&self.namespace))
     }
 
@@ -109,7 +109,9 @@ impl Controller {
         body: &[u8],
         token: &str,
     ) -> std::result::Result<Answer, String> {
-        self.post_with(endpoint, body, Some(token)).await
+        let mut token = HeaderValue::from_str(token).map_err(|_| "the token is no header".to_owned())?;
+        token.set_sensitive(true);
+        self.post_with(endpoint, body, Some(&token)).await
     }
 
     /// POSTs JSON to an endpoint. A server that is busy and says when to come back is asked again, as client-go does it.
@@ -117,40 +119,62 @@ impl Controller {
         self.post_with(endpoint, body, None).await
     }
 
-    async fn post_with(&self, endpoint: &str, body: &[u8], token: Option<&str>) -> std::result::Result<Answer, String> {
-        let mut retries = 0;
-        loop {
-            let exchange = tokio::time::timeout(TIMEOUT, self.exchange(endpoint, body, token));
-            let (answer, pause) = exchange.await.map_err(|_| "the server did not answer in time".to_owned())??;
-            match pause {
-                Some(pause) if retries < MAX_RETRIES => {
-                    retries += 1;
-                    tokio::time::sleep(pause).await;
-                }
-                _ => return Ok(answer),
-            }
-        }
-    }
-
-    async fn exchange(
+    async fn post_with(
         &self,
         endpoint: &str,
         body: &[u8],
-        token: Option<&str>,
-    ) -> std::result::Result<(Answer, Option<Duration>), String> {
-        let mut request = Request::post(format!("{}{endpoint}", self.path))
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(header::ACCEPT, "application/json, */*");
-        if let Some(token) = token {
-            let mut value = HeaderValue::from_str(token).map_err(|_| "the token is no header".to_owned())?;
-            value.set_sensitive(true);
-            request = request.header(TOKEN_HEADER, value);
+        token: Option<&HeaderValue>,
+    ) -> std::result::Result<Answer, String> {
+        let request = || {
+            let request = Request::post(format!("{}{endpoint}", self.path))
+                .header(header::CONTENT_TYPE, "application/json")
+                .header(header::ACCEPT, "application/json, */*");
+            let request = match token {
+                Some(token) => request.header(TOKEN_HEADER, token),
+                None => request,
+            };
+            request.body(body.to_vec())
+        };
+        let answer = exchange(&self.client, &request, TIMEOUT).await.map_err(|error| match error {
+            Unanswered::InTime => "the server did not answer in time".to_owned(),
+            Unanswered::Failed(error) => chain(&*error),
+        })?;
+        Ok(Answer { status: answer.status(), body: answer.into_body() })
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// It did not come in time.
+    InTime,
+    /// No connection, or one that broke.
+    Failed(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Sends a request, and again as long as the server asks for patience. Each time gets `timeout`.
+pub(crate) async fn exchange(
+    client: &Client,
+    request: &dyn Fn() -> http::Result<Request<Vec<u8>>>,
+    timeout: Duration,
+) -> std::result::Result<Response<Vec<u8>>, Unanswered> {
+    let mut retries = 0;
+    loop {
+        let once = async {
+            let failed = |error: kube::Error| Unanswered::Failed(Box::new(error));
+            let request = request().map_err(|error| failed(kube::Error::HttpError(error)))?;
+            let (parts, body) = client.send(request.map(Into::into)).await.map_err(failed)?.into_parts();
+            let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(Unanswered::Failed)?;
+            Ok(Response::from_parts(parts, body.to_bytes().to_vec()))
+        };
+        let answer = tokio::time::timeout(timeout, once).await.map_err(|_| Unanswered::InTime)??;
+        match patience(answer.status(), answer.headers()) {
+            Some(pause) if retries < MAX_RETRIES => {
+                retries += 1;
+                tokio::time::sleep(pause).await;
+            }
+            _ => return Ok(answer),
         }
-        let request = request.body(kube::client::Body::from(body.to_vec())).map_err(|error| error.to_string())?;
-        let (parts, body) = self.client.send(request).await.map_err(|error| chain(&error))?.into_parts();
-        let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(|error| error.to_string())?;
-        let answer = Answer { status: parts.status, body: body.to_bytes().to_vec() };
-        Ok((answer, patience(parts.status, &parts.headers)))
     }
 }
 

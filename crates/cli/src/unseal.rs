@@ -77,7 +77,7 @@ pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
     }
 }
 
-const STYLE: SecretStyle = SecretStyle { owner: false, empty_is_null: false };
+const STYLE: SecretStyle<'static> = SecretStyle { owner: None, empty_is_null: false };
 
 /// Grows by copying into a new buffer, so that the old one is cleared.
 fn append(output: &mut Zeroizing<String>, text: &str) {

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::changed::{self, Pinned};
 use super::describe::Description;
-use super::fetch::{self, Origin};
+use super::fetch::{self};
 use super::pins::{Pin, Pins};
 use super::search::{self, Offer, Wanted};
 use crate::age::age;
@@ -191,7 +191,7 @@ fn given_certificate(given: &Given, console: Console) -> Result<Chosen> {
         Given::Url(url) => {
             fetch::warn_if_unprotected(url, console);
             let from = url.escape_debug().to_string();
-            let pem = fetch::fetch(&Origin::Url(url.clone()))?;
+            let pem = fetch::fetch(url)?;
             let certificate = SealingCertificate::from_pem(&pem).map_err(|error| bad_certificate(&from, &error))?;
             Ok(Chosen { certificate, from })
         }
@@ -216,6 +216,7 @@ fn of_cluster(choice: &CertificateChoice, entry: Option<&Cluster>, now: Timestam
     let cluster_choice = Choice {
         kubeconfig: choice.cluster.kubeconfig.clone(),
         context: choice.cluster.context.clone().or_else(|| entry.and_then(|entry| entry.context.clone())),
+        ..Choice::default()
     };
     let expected = entry.and_then(|entry| entry.fingerprint.as_ref());
     cluster::block_on(async {

@@ -11,8 +11,9 @@ use super::pins::Pins;
 use super::search::{self, Offer, Wanted};
 use crate::cluster::{self, Choice};
 use crate::io::{Console, Target, input};
+use crate::kubeconfig;
 use crate::report::{Code, Report, Result, bad_certificate, chain, os_error};
-use crate::service_proxy::Place;
+use crate::service_proxy::{Unanswered, exchange};
 
 /// Upstream's namespace for its controller.
 pub(crate) const CONTROLLER_NAMESPACE: &str = "kube-system";
@@ -22,15 +23,6 @@ pub(crate) const CONTROLLER_NAME: &str = "sealed-secrets-controller";
 pub(super) const ACCEPT: &str = "application/x-pem-file, */*";
 /// A certificate of the largest key is under 4 KiB.
 pub(super) const MAX_BYTES: u64 = 256 << 10;
-
-/// Where the certificate is.
-#[derive(Clone, Debug)]
-pub(crate) enum Origin {
-    /// Behind the controller's Service in a cluster.
-    Cluster(Place),
-    /// At a `http://`, `https://` or `file://` URL.
-    Url(String),
-}
 
 /// `bulla cert fetch`
 #[derive(Debug)]
@@ -52,7 +44,7 @@ pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
         Some(url) => {
             warn_if_unprotected(url, console);
             let name = url.escape_debug().to_string();
-            let pem = fetch(&Origin::Url(url.clone()))?;
+            let pem = fetch(url)?;
             let certificate = SealingCertificate::from_pem(&pem).map_err(|error| bad_certificate(&name, &error))?;
             (url.escape_debug().to_string(), pem, certificate, None)
         }
@@ -91,26 +83,14 @@ pub(super) fn warn_if_unprotected(url: &str, console: Console) {
     }
 }
 
-/// The bytes of the certificate, unchecked.
-pub(crate) fn fetch(origin: &Origin) -> Result<Vec<u8>> {
-    match origin {
-        Origin::Cluster(place) => cluster::block_on(from_cluster(place)),
-        Origin::Url(url) => match url.strip_prefix("file://") {
-            Some(path) => input::read_file(path.as_ref()).map(|bytes| bytes.to_vec()).map_err(|error| {
-                Report::new(Code::FetchFailed, format!("{}: {}", url.escape_debug(), os_error(&error)))
-            }),
-            None => cluster::block_on(async { from_url(url).await.map_err(|error| error.into_report(url)) }),
-        },
+/// The bytes at a URL, unchecked.
+pub(crate) fn fetch(url: &str) -> Result<Vec<u8>> {
+    match url.strip_prefix("file://") {
+        Some(path) => input::read_file(path.as_ref())
+            .map(|bytes| bytes.to_vec())
+            .map_err(|error| Report::new(Code::FetchFailed, format!("{}: {}", url.escape_debug(), os_error(&error)))),
+        None => cluster::block_on(async { from_url(url).await.map_err(|error| error.into_report(url)) }),
     }
-}
-
-async fn from_cluster(place: &Place) -> Result<Vec<u8>> {
-    let Place { choice, namespace, name } = place;
-    let client = cluster::client(cluster::config(choice).await?)?;
-    let path = format!("{}/v1/cert.pem", place.find(&client).await?);
-    cluster::get(&client, &path, ACCEPT, MAX_BYTES)
-        .await
-        .map_err(|error| cluster::refused(&format!("fetch the certificate from Service {namespace}/{name}"), &error))
 }
 
 /// Why a URL gave no certificate.
@@ -120,7 +100,9 @@ pub(crate) enum UrlError {
     Malformed,
     /// An answer that is no success: its status.
     Status(u16),
-    /// No answer.
+    /// No answer, from this URL.
+    Unanswered(http::Uri, Unanswered),
+    /// Anything else.
     Other(String),
 }
 
@@ -130,6 +112,8 @@ impl UrlError {
         let message = match self {
             Self::Malformed => format!("{url}: not a http://, https:// or file:// URL"),
             Self::Status(code) => format!("{url}: the server answered {}", status_line(code)),
+            Self::Unanswered(_, Unanswered::InTime) => format!("{url}: the server did not answer in time"),
+            Self::Unanswered(_, Unanswered::Failed(cause)) => format!("{url}: {}", chain(&*cause)),
             Self::Other(cause) => format!("{url}: {cause}"),
         };
         Report::new(Code::FetchFailed, message).hint("the controller serves its certificate at /v1/cert.pem")
@@ -141,24 +125,65 @@ pub(crate) fn status_line(code: u16) -> String {
     http::StatusCode::from_u16(code).map_or_else(|_| code.to_string(), |status| status.to_string())
 }
 
-/// A simple GET. No redirects, no credentials.
+/// A GET without credentials, through the environment's proxies. Redirects are followed, but not out of HTTPS.
 pub(crate) async fn from_url(url: &str) -> std::result::Result<Vec<u8>, UrlError> {
-    let uri: http::Uri = url.parse().map_err(|_| UrlError::Malformed)?;
+    let mut uri: http::Uri = url.parse().map_err(|_| UrlError::Malformed)?;
+    for _ in 0..MAX_REDIRECTS {
+        let answer = get(&uri).await?;
+        if !answer.status().is_redirection() {
+            return match answer.status().as_u16() {
+                200 => Ok(answer.into_body()),
+                code => Err(UrlError::Status(code)),
+            };
+        }
+        let target = answer.headers().get(http::header::LOCATION).and_then(|target| target.to_str().ok());
+        let Some(target) = target else { return Err(UrlError::Status(answer.status().as_u16())) };
+        let next = redirected(&uri, target).ok_or(UrlError::Malformed)?;
+        if uri.scheme_str() == Some("https") && next.scheme_str() != Some("https") {
+            return Err(UrlError::Other("it redirects from HTTPS to a connection that nobody protects".to_owned()));
+        }
+        uri = next;
+    }
+    Err(UrlError::Other(format!("stopped after {MAX_REDIRECTS} redirects")))
+}
+
+/// Go's number.
+const MAX_REDIRECTS: usize = 10;
+
+async fn get(uri: &http::Uri) -> std::result::Result<http::Response<Vec<u8>>, UrlError> {
     let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err(UrlError::Malformed);
     };
     cluster::prepare_tls();
     let origin = format!("{scheme}://{authority}").parse().map_err(|_| UrlError::Malformed)?;
     let mut config = kube::Config::new(origin);
-    config.connect_timeout = Some(std::time::Duration::from_secs(10));
+    config.connect_timeout = Some(cluster::CONNECT_TIMEOUT);
+    config.proxy_url = kubeconfig::proxy_from_environment(uri);
     config.default_retry = false;
-    let other = |error: &kube::Error| UrlError::Other(chain(error));
-    let client = kube::Client::try_from(config).map_err(|error| other(&error))?;
+    let client = kube::Client::try_from(config).map_err(|error| UrlError::Other(chain(&error)))?;
     let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    cluster::get(&client, path, ACCEPT, MAX_BYTES).await.map_err(|error| match &error {
-        kube::Error::Api(status) => UrlError::Status(status.code),
-        error => other(error),
-    })
+    let request = || http::Request::get(path).body(Vec::new());
+    exchange(&client, &request, std::time::Duration::from_secs(30))
+        .await
+        .map_err(|error| UrlError::Unanswered(uri.clone(), error))
+}
+
+/// Where a `Location` leads.
+fn redirected(from: &http::Uri, target: &str) -> Option<http::Uri> {
+    let target: http::Uri = target.parse().ok()?;
+    if target.scheme().is_some() {
+        return Some(target);
+    }
+    let mut parts = from.clone().into_parts();
+    let path = target.path_and_query()?.as_str();
+    let path = if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        let folder = from.path().rfind('/').map_or("/", |end| &from.path()[..=end]);
+        format!("{folder}{path}")
+    };
+    parts.path_and_query = Some(path.parse().ok()?);
+    http::Uri::from_parts(parts).ok()
 }
 
 /// Plain HTTP to another machine.
@@ -171,6 +196,15 @@ fn is_unprotected(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn redirects_are_absolute_or_relative_to_where_they_come_from() {
+        for (target, expected) in [("http://b/y", "http://b/y"), ("/y?z=1", "https://a:1/y?z=1"), ("/", "https://a:1/")]
+        {
+            let found = redirected(&"https://a:1/x/cert.pem".parse().unwrap(), target);
+            assert_eq!(found.map(|uri| uri.to_string()).as_deref(), Some(expected), "{target}");
+        }
+    }
 
     #[test]
     fn plain_http_to_another_machine_is_unprotected() {

@@ -210,6 +210,6 @@ impl UnsealArgs {
 
 impl ClusterArgs {
     pub(crate) fn choice(self) -> Choice {
-        Choice { kubeconfig: self.kubeconfig, context: self.context }
+        Choice { kubeconfig: self.kubeconfig, context: self.context, ..Choice::default() }
     }
 }

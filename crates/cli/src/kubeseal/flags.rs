@@ -7,19 +7,21 @@ use std::ffi::{OsStr, OsString};
 
 use bulla_core::sealed::Scope;
 
+use super::csv;
+use super::klog::Klog;
+
 /// How a flag takes its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Text,
     Bool,
-    Int,
     Scope,
-    /// Comma-separated, repeatable.
+    /// A line of comma-separated values, repeatable.
     List,
-    /// A count or a list of klog's, which is not looked at.
-    Klog,
-    /// A switch of klog's.
-    KlogBool,
+    /// Repeatable, commas stay.
+    Array,
+    /// One of klog's, which is checked as klog does it and has no effect.
+    Klog(Klog),
 }
 
 /// One flag: long name, shorthand, kind, name of the value in the help, help.
@@ -35,17 +37,17 @@ const fn flag(long: &'static str, short: Option<char>, kind: Kind, value: &'stat
     Flag { long, short, kind, value, help }
 }
 
-use Kind::{Bool, Int, Klog, KlogBool, List, Text};
+use Kind::{Array, Bool, List, Text};
 
 /// In the order of their names, as pflag lists them.
 #[rustfmt::skip]
 const FLAGS: &[Flag] = &[
-    flag("add_dir_header", None, KlogBool, "", "Accepted for compatibility, without effect"),
+    flag("add_dir_header", None, Kind::Klog(Klog::Bool), "", "Accepted for compatibility, without effect"),
     flag("allow-empty-data", None, Bool, "", "Allow empty data in the input Secret"),
-    flag("alsologtostderr", None, KlogBool, "", "Accepted for compatibility, without effect"),
-    flag("alsologtostderrthreshold", None, Klog, "severity", "Accepted for compatibility, without effect"),
+    flag("alsologtostderr", None, Kind::Klog(Klog::Bool), "", "Accepted for compatibility, without effect"),
+    flag("alsologtostderrthreshold", None, Kind::Klog(Klog::Severity), "severity", "Accepted for compatibility, without effect"),
     flag("as", None, Text, "string", "Username to impersonate for the operation"),
-    flag("as-group", None, List, "stringArray", "Group to impersonate for the operation, may be repeated"),
+    flag("as-group", None, Array, "stringArray", "Group to impersonate for the operation, may be repeated"),
     flag("as-uid", None, Text, "string", "UID to impersonate for the operation"),
     flag("cert", None, Text, "string", "Certificate / public key file or URL to use for encryption. Overrides --controller-*"),
     flag("certificate-authority", None, Text, "string", "Path to a cert file for the certificate authority"),
@@ -59,18 +61,19 @@ const FLAGS: &[Flag] = &[
     flag("fetch-cert", None, Bool, "", "Write the certificate to stdout"),
     flag("format", Some('o'), Text, "string", "Output format for the sealed secret: json or yaml (default \"json\")"),
     flag("from-file", None, List, "strings", "Secret items can be sourced from files, only with --raw"),
+    flag("help", None, Bool, "", "Print this help message"),
     flag("insecure-skip-tls-verify", None, Bool, "", "Do not check the server's certificate"),
     flag("kubeconfig", None, Text, "string", "Path to a kubeconfig"),
-    flag("legacy_stderr_threshold_behavior", None, KlogBool, "", "Accepted for compatibility, without effect"),
-    flag("log_backtrace_at", None, Klog, "traceLocation", "Accepted for compatibility, without effect"),
-    flag("log_dir", None, Klog, "string", "Accepted for compatibility, without effect"),
-    flag("log_file", None, Klog, "string", "Accepted for compatibility, without effect"),
-    flag("log_file_max_size", None, Klog, "uint", "Accepted for compatibility, without effect"),
-    flag("logtostderr", None, KlogBool, "", "Accepted for compatibility, without effect"),
-    flag("merge-into", None, Text, "string", "Merge items into an existing sealed secret file, in place (not there yet)"),
+    flag("legacy_stderr_threshold_behavior", None, Kind::Klog(Klog::Bool), "", "Accepted for compatibility, without effect"),
+    flag("log_backtrace_at", None, Kind::Klog(Klog::Trace), "traceLocation", "Accepted for compatibility, without effect"),
+    flag("log_dir", None, Kind::Klog(Klog::Text), "string", "Accepted for compatibility, without effect"),
+    flag("log_file", None, Kind::Klog(Klog::Text), "string", "Accepted for compatibility, without effect"),
+    flag("log_file_max_size", None, Kind::Klog(Klog::Uint), "uint", "Accepted for compatibility, without effect"),
+    flag("logtostderr", None, Kind::Klog(Klog::Bool), "", "Accepted for compatibility, without effect"),
+    flag("merge-into", None, Text, "string", "Merge items into an existing sealed secret file, in place"),
     flag("name", None, Text, "string", "Name of the sealed secret (required with --raw and strict scope)"),
     flag("namespace", Some('n'), Text, "string", "If present, the namespace scope for this CLI request"),
-    flag("one_output", None, KlogBool, "", "Accepted for compatibility, without effect"),
+    flag("one_output", None, Kind::Klog(Klog::Bool), "", "Accepted for compatibility, without effect"),
     flag("password", None, Text, "string", "Password for basic authentication to the API server"),
     flag("proxy-url", None, Text, "string", "Proxy for requests to the API server"),
     flag("raw", None, Bool, "", "Encrypt a raw value passed via the flags or stdin instead of a Secret"),
@@ -83,17 +86,17 @@ const FLAGS: &[Flag] = &[
     flag("sealed-secret-file", Some('w'), Text, "string", "Sealed-secret (output) file"),
     flag("secret-file", Some('f'), Text, "string", "Secret (input) file"),
     flag("server", None, Text, "string", "The address and port of the Kubernetes API server"),
-    flag("skip_headers", None, KlogBool, "", "Accepted for compatibility, without effect"),
-    flag("skip_log_headers", None, KlogBool, "", "Accepted for compatibility, without effect"),
-    flag("stderrthreshold", None, Klog, "severity", "Accepted for compatibility, without effect"),
+    flag("skip_headers", None, Kind::Klog(Klog::Bool), "", "Accepted for compatibility, without effect"),
+    flag("skip_log_headers", None, Kind::Klog(Klog::Bool), "", "Accepted for compatibility, without effect"),
+    flag("stderrthreshold", None, Kind::Klog(Klog::Severity), "severity", "Accepted for compatibility, without effect"),
     flag("tls-server-name", None, Text, "string", "Name to check the server's certificate against"),
     flag("token", None, Text, "string", "Bearer token for authentication to the API server"),
     flag("user", None, Text, "string", "The name of the kubeconfig user to use"),
     flag("username", None, Text, "string", "Username for basic authentication to the API server"),
-    flag("v", Some('v'), Int, "Level", "Accepted for compatibility, without effect"),
+    flag("v", Some('v'), Kind::Klog(Klog::Level), "Level", "Accepted for compatibility, without effect"),
     flag("validate", None, Bool, "", "Validate that the sealed secret can be decrypted"),
     flag("version", None, Bool, "", "Print version information and exit"),
-    flag("vmodule", None, Klog, "moduleSpec", "Accepted for compatibility, without effect"),
+    flag("vmodule", None, Kind::Klog(Klog::Modules), "moduleSpec", "Accepted for compatibility, without effect"),
 ];
 
 /// A flag as the help shows it; `value` is empty for a switch.
@@ -104,9 +107,9 @@ pub(crate) struct Shown {
     pub(crate) help: &'static str,
 }
 
-/// The flags that the help shows, for completion and the manual.
+/// The flags that the help shows, for completion and the manual, which have a `--help` of their own.
 pub(crate) fn shown() -> impl Iterator<Item = Shown> {
-    let flags = FLAGS.iter().filter(|flag| !flag.help.is_empty());
+    let flags = FLAGS.iter().filter(|flag| !flag.help.is_empty() && flag.long != "help");
     flags.map(|flag| Shown { long: flag.long, short: flag.short, value: flag.value, help: flag.help })
 }
 
@@ -126,8 +129,21 @@ pub(crate) fn usages() -> String {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Flags {
     values: Vec<(&'static str, Value)>,
-    /// `--help` or `-h` stands on the command line.
-    pub(crate) help: bool,
+}
+
+/// Why the command line is not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// `-h`.
+    Help,
+    /// pflag's message for the first word that is wrong.
+    Wrong(String),
+}
+
+impl From<String> for Stop {
+    fn from(message: String) -> Self {
+        Self::Wrong(message)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -139,16 +155,17 @@ enum Value {
 }
 
 impl Flags {
-    /// Reads environment and command line. The command line wins; lists add up.
+    /// Reads environment and command line. The command line wins; lists add up. `say` gets what pflag says meanwhile.
     ///
     /// # Errors
-    /// pflag's message for the first word that is wrong.
+    /// [`Stop`] at the first word that ends it.
     pub(crate) fn parse(
         args: impl IntoIterator<Item = OsString>,
         environment: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<Self, String> {
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Self, Stop> {
         let mut flags = Self::default();
-        for flag in FLAGS.iter().filter(|flag| !matches!(flag.kind, Klog | KlogBool | Int)) {
+        for flag in FLAGS.iter().filter(|flag| !matches!(flag.kind, Kind::Klog(_))) {
             let variable = format!("SEALED_SECRETS_{}", flag.long.to_uppercase().replace('-', "_"));
             if let Some(value) = environment(&variable) {
                 // Values that do not parse are ignored.
@@ -160,18 +177,21 @@ impl Flags {
             if word == "--" {
                 break;
             }
-            if !flags.word(&word, &mut args)? {
-                return Ok(flags);
-            }
+            flags.word(&word, &mut args, say)?;
         }
         Ok(flags)
     }
 
-    /// One word of the command line; false when the rest does not matter.
-    fn word(&mut self, word: &OsStr, rest: &mut impl Iterator<Item = OsString>) -> Result<bool, String> {
+    /// One word of the command line.
+    fn word(
+        &mut self,
+        word: &OsStr,
+        rest: &mut impl Iterator<Item = OsString>,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<(), Stop> {
         let bytes = word.as_encoded_bytes();
         if bytes.len() < 2 || bytes[0] != b'-' {
-            return Ok(true); // positional words are accepted and ignored
+            return Ok(()); // positional words are accepted and ignored
         }
         // Flags are ASCII; what stands behind `=` or a shorthand keeps its bytes.
         let lossy = word.to_string_lossy();
@@ -181,14 +201,10 @@ impl Flags {
                 None => (body, None),
             };
             if name.is_empty() || name.starts_with('-') {
-                return Err(format!("bad flag syntax: {lossy}"));
-            }
-            if name == "help" {
-                self.help = true;
-                return Ok(false);
+                return Err(Stop::Wrong(format!("bad flag syntax: {lossy}")));
             }
             let Some(flag) = FLAGS.iter().find(|flag| flag.long == name) else {
-                return Err(format!("unknown flag: --{name}"));
+                return Err(Stop::Wrong(format!("unknown flag: --{name}")));
             };
             let value = match inline {
                 Some(value) => value,
@@ -196,7 +212,10 @@ impl Flags {
                 None => rest.next().ok_or_else(|| format!("flag needs an argument: --{name}"))?,
             };
             self.set(flag, &value).map_err(|cause| flag.invalid(&value, &cause))?;
-            return Ok(true);
+            if flag.long == "rotate" {
+                say("Flag --rotate has been deprecated, please use --re-encrypt instead\n");
+            }
+            return Ok(());
         }
         self.shorthand(&lossy[1..], word, rest)
     }
@@ -207,45 +226,38 @@ impl Flags {
         letters: &str,
         word: &OsStr,
         rest: &mut impl Iterator<Item = OsString>,
-    ) -> Result<bool, String> {
+    ) -> Result<(), Stop> {
         let letter = letters.chars().next().unwrap_or_default();
         if letter == 'h' {
-            self.help = true;
-            return Ok(false);
+            return Err(Stop::Help);
         }
         let Some(flag) = FLAGS.iter().find(|flag| flag.short == Some(letter)) else {
-            return Err(format!("unknown shorthand flag: '{letter}' in -{letters}"));
+            return Err(Stop::Wrong(format!("unknown shorthand flag: '{letter}' in -{letters}")));
         };
         let value = match &letters[letter.len_utf8()..] {
             "" => rest.next().ok_or_else(|| format!("flag needs an argument: '{letter}' in -{letters}"))?,
             inline if inline.starts_with('=') => tail(word, 3),
             _ => tail(word, 2),
         };
-        self.set(flag, &value).map_err(|cause| flag.invalid(&value, &cause))?;
-        Ok(true)
+        Ok(self.set(flag, &value).map_err(|cause| flag.invalid(&value, &cause))?)
     }
 
     fn set(&mut self, flag: &Flag, value: &OsStr) -> Result<(), String> {
         let text = value.to_string_lossy();
         let parsed = match flag.kind {
             Text => Value::Text(value.to_owned()),
-            Bool | KlogBool => Value::Bool(go_bool(&text)?),
+            Bool => Value::Bool(go_bool(&text)?),
             Kind::Scope => Value::Scope(text.parse::<Scope>().map_err(|error| error.to_string())?),
-            List => {
-                let mut list = self.list(flag.long).to_vec();
-                if !text.is_empty() {
-                    list.extend(text.split(',').map(str::to_owned));
-                }
-                Value::List(list)
+            List | Array => {
+                let new = if flag.kind == List { csv::values(&text)? } else { vec![text.into_owned()] };
+                Value::List(self.list(flag.long).iter().cloned().chain(new).collect())
             }
-            Int => {
-                text.parse::<i32>().map_err(|_| format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))?;
-                return Ok(());
-            }
-            Klog => return Ok(()),
+            Kind::Klog(klog) => return klog.check(&text),
         };
-        self.values.retain(|(name, _)| *name != flag.long);
-        self.values.push((flag.long, parsed));
+        // Two names of one switch.
+        let name = if flag.long == "rotate" { "re-encrypt" } else { flag.long };
+        self.values.retain(|(given, _)| *given != name);
+        self.values.push((name, parsed));
         Ok(())
     }
 
@@ -280,18 +292,23 @@ impl Flags {
         }
     }
 
+    /// `--scope`, if it is given.
+    pub(crate) fn explicit_scope(&self) -> Option<Scope> {
+        match self.value("scope") {
+            Some(Value::Scope(scope)) => Some(*scope),
+            _ => None,
+        }
+    }
+
     /// `--scope`, strict if it is not given.
     pub(crate) fn scope(&self) -> Scope {
-        match self.value("scope") {
-            Some(Value::Scope(scope)) => *scope,
-            _ => Scope::Strict,
-        }
+        self.explicit_scope().unwrap_or(Scope::Strict)
     }
 }
 
 impl Flag {
     fn is_switch(&self) -> bool {
-        matches!(self.kind, Bool | KlogBool)
+        matches!(self.kind, Bool | Kind::Klog(Klog::Bool))
     }
 
     fn invalid(&self, value: &OsStr, cause: &str) -> String {
@@ -314,7 +331,7 @@ fn tail(word: &OsStr, skip: usize) -> OsString {
 }
 
 /// Go's `strconv.ParseBool`.
-fn go_bool(text: &str) -> Result<bool, String> {
+pub(super) fn go_bool(text: &str) -> Result<bool, String> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
@@ -326,13 +343,13 @@ fn go_bool(text: &str) -> Result<bool, String> {
 mod tests {
     use super::*;
 
-    fn with(args: &[&str], environment: &[(&str, &str)]) -> Result<Flags, String> {
-        Flags::parse(args.iter().map(OsString::from), |name| {
-            environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into())
-        })
+    fn with(args: &[&str], environment: &[(&str, &str)]) -> Result<Flags, Stop> {
+        let environment =
+            |name: &str| environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).into());
+        Flags::parse(args.iter().map(OsString::from), environment, &mut |_| ())
     }
 
-    fn parse(args: &[&str]) -> Result<Flags, String> {
+    fn parse(args: &[&str]) -> Result<Flags, Stop> {
         with(args, &[])
     }
 
@@ -359,8 +376,13 @@ mod tests {
         assert!(parse(&["--raw", "false"]).unwrap().is_set("raw"));
         assert!(parse(&["--", "--raw"]).unwrap().text("format").is_none());
         assert!(!parse(&["-", "--", "--raw"]).unwrap().is_set("raw"));
-        assert!(parse(&["--help", "--nonsense"]).unwrap().help);
-        assert!(parse(&["-h"]).unwrap().help);
+        assert!(parse(&["--help"]).unwrap().is_set("help"));
+        assert!(!parse(&["--help=false"]).unwrap().is_set("help"));
+        assert!(parse(&["--rotate"]).unwrap().is_set("re-encrypt"));
+        assert!(!parse(&["--re-encrypt", "--rotate=false"]).unwrap().is_set("re-encrypt"));
+        assert_eq!(parse(&["-h", "--nonsense"]).map(drop), Err(Stop::Help));
+        assert_eq!(parse(&["--as-group=a,b", "--as-group", "c"]).unwrap().list("as-group"), ["a,b", "c"]);
+        assert_eq!(parse(&["--from-file=\"a,b\",c"]).unwrap().list("from-file"), ["a,b", "c"]);
         assert!(parse(&["-v", "9", "--v=2", "--logtostderr", "--log_dir", "x", "--vmodule=a=1"]).is_ok());
     }
 
@@ -369,6 +391,7 @@ mod tests {
         for (args, message) in [
             (&["--x"][..], "unknown flag: --x"),
             (&["--x=1"], "unknown flag: --x"),
+            (&["--help", "--x"], "unknown flag: --x"),
             (&["-x"], "unknown shorthand flag: 'x' in -x"),
             (&["-s", "x"], "unknown shorthand flag: 's' in -s"),
             (&["--cert"], "flag needs an argument: --cert"),
@@ -385,7 +408,7 @@ mod tests {
             ),
             (&["-v=x"], "invalid argument \"x\" for \"-v, --v\" flag: strconv.ParseInt: parsing \"x\": invalid syntax"),
         ] {
-            assert_eq!(parse(args).unwrap_err(), message, "{args:?}");
+            assert_eq!(parse(args).map(drop), Err(Stop::Wrong(message.to_owned())), "{args:?}");
         }
     }
 

@@ -2,98 +2,94 @@
 
 use bulla_core::sealed::{API_VERSION, KIND};
 use bulla_yaml::Limits;
-use http::StatusCode;
 use serde_json::Value;
 
+use super::api::Api;
 use super::flags::Flags;
-use super::run::FormatFlag;
-use super::{Failure, certificate, namespace};
+use super::run::{FormatFlag, Input};
+use super::{Failure, transport};
 use crate::cluster;
 use crate::manifest;
-use crate::report::{Code, Report};
-use crate::service_proxy::{Answer, Controller};
 
 /// Asks whether the controller can open every document. Nothing is printed.
-pub(super) fn validate(text: &[u8], flags: &Flags) -> Result<(), Failure> {
-    let documents = read(text)?;
-    let check = |document: &Value, answer: Answer| match answer.status {
-        StatusCode::OK => Ok(()),
-        StatusCode::CONFLICT => Err(format!("unable to decrypt sealed secret: {}", name_of(document))),
-        _ => Err(format!("cannot validate sealed secret: {}", answer.words())),
-    };
-    ask(&documents, flags, "/v1/verify", "cannot validate sealed secret", check).map(drop)
-}
-
-/// Every document, sealed again by the controller, as text.
-pub(super) fn re_encrypt(text: &[u8], flags: &Flags, format: &FormatFlag) -> Result<String, Failure> {
-    const FAILED: &str = "cannot re-encrypt secret";
-    let documents = read(text)?;
-    if documents.is_empty() {
-        return Err(format!("{FAILED}: there is no sealed secret in the input"));
-    }
-    let format = format.resolve()?;
-    let write = |_: &Value, answer: Answer| match answer.status {
-        StatusCode::OK => {
-            let sealed =
-                sealed_secret(&answer.body).ok_or_else(|| format!("{FAILED}: the answer is not a sealed secret"))?;
-            Ok(format.write(&manifest::sealed_secret(&sealed)).to_string())
+pub(super) fn validate(input: &Input, flags: &Flags) -> Result<(), Failure> {
+    connected(async {
+        let api = Api::find(flags).await?;
+        let documents = read(&input.read()?).map_err(unreadable)?;
+        for document in &documents {
+            api.post("/v1/verify", document).await.map_err(|refused| match refused.status {
+                Some(409) => format!("unable to decrypt sealed secret: {}", name_of(document)),
+                _ => format!("cannot validate sealed secret: {}", refused.words),
+            })?;
         }
-        StatusCode::CONFLICT => Err("unable to rotate secret".to_owned()),
-        _ => Err(format!("{FAILED}: {}", answer.words())),
-    };
-    Ok(ask(&documents, flags, "/v1/rotate", FAILED, write)?.concat())
+        Ok(())
+    })
 }
 
-/// Upstream's controller leaves `kind` and `apiVersion` out.
-fn sealed_secret(body: &[u8]) -> Option<Value> {
-    let mut sealed: Value = serde_json::from_slice(body).ok()?;
+/// Every document, sealed again by the controller, as text; nothing if there is none.
+pub(super) fn re_encrypt(input: &Input, flags: &Flags, format: &FormatFlag) -> Result<Option<String>, Failure> {
+    connected(async {
+        let api = Api::find(flags).await?;
+        let documents = read(&input.read()?).map_err(unreadable)?;
+        let mut text = None;
+        for document in &documents {
+            let answer = api.post("/v1/rotate", document).await.map_err(|refused| match refused.status {
+                Some(409) => "unable to rotate secret".to_owned(),
+                _ => format!("cannot re-encrypt secret: {}", refused.words),
+            })?;
+            let sealed = sealed_secret(&answer)?;
+            text.get_or_insert_with(String::new).push_str(&format.resolve()?.write(&manifest::sealed_secret(&sealed)));
+        }
+        Ok(text)
+    })
+}
+
+/// kubeseal's one line for every input that it cannot read; then where and why.
+fn unreadable(cause: Failure) -> Failure {
+    format!("unable to decrypt sealed secret\n{cause}")
+}
+
+fn connected<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    cluster::block_on(async { Ok(work.await) }).map_err(|report| report.message().to_owned())?
+}
+
+/// The answer as a SealedSecret. Upstream's controller leaves `kind` and `apiVersion` out; what belongs to a live object, and
+/// fields that nobody knows, are left behind.
+fn sealed_secret(body: &[u8]) -> Result<Value, Failure> {
+    let sealed: Value = serde_json::from_slice(body).map_err(|_| transport::bad_json(body))?;
     let ours = sealed["kind"].is_null() || sealed["kind"] == KIND;
     if !ours || !sealed["spec"]["encryptedData"].is_object() {
-        return None;
+        return Err("the answer is not a sealed secret".to_owned());
     }
+    let mut sealed = posted(&sealed);
     sealed["kind"] = KIND.into();
     sealed["apiVersion"] = API_VERSION.into();
-    Some(sealed)
-}
-
-fn read(text: &[u8]) -> Result<Vec<Value>, Failure> {
-    let documents = bulla_yaml::read_manifests(text, &Limits::default());
-    let documents = documents.and_then(|documents| documents.iter().map(|document| document.root.to_json()).collect());
-    // kubeseal's line, then where and why, which kubeseal does not say.
-    documents.map_err(|error: bulla_yaml::Error| format!("unable to decrypt sealed secret\n{error}"))
-}
-
-/// POSTs one document after the other, until one fails. Without documents no cluster is looked for.
-fn ask<T>(
-    documents: &[Value],
-    flags: &Flags,
-    endpoint: &str,
-    failed: &str,
-    take: impl Fn(&Value, Answer) -> Result<T, Failure>,
-) -> Result<Vec<T>, Failure> {
-    if documents.is_empty() {
-        return Ok(Vec::new());
-    }
-    namespace::refuse_overrides(flags)?;
-    let place = certificate::place(flags);
-    let results = cluster::block_on(async {
-        let controller = Controller::find(&place).await?;
-        let mut results = Vec::new();
-        for document in documents {
-            let body = document.to_string();
-            let answer = controller.post(endpoint, body.as_bytes()).await;
-            let result = answer.map_err(|error| format!("{failed}: {error}")).and_then(|answer| take(document, answer));
-            match result {
-                Ok(result) => results.push(result),
-                Err(failure) => return Ok(Err(failure)),
-            }
+    if let Some(metadata) = sealed["metadata"].as_object_mut() {
+        for field in ["creationTimestamp", "deletionTimestamp", "generation"] {
+            metadata.remove(field);
         }
-        Ok(Ok(results))
-    });
-    results.map_err(|report: Report| match report.code() {
-        Code::NoCluster | Code::ControllerNotFound | Code::Kubeconfig => certificate::not_found(&report),
-        _ => format!("{failed}: {}", report.message()),
-    })?
+    }
+    Ok(sealed)
+}
+
+/// Every document that is a map, with the fields that the controller knows.
+fn read(text: &[u8]) -> Result<Vec<Value>, Failure> {
+    let documents =
+        bulla_yaml::read_manifests(text, &Limits::default()).map_err(|error: bulla_yaml::Error| error.to_string())?;
+    let maps = documents.iter().filter(|document| document.root.entries().is_some_and(|entries| !entries.is_empty()));
+    maps.map(|document| document.root.to_json().map(|json| posted(&json)).map_err(|error| error.to_string())).collect()
+}
+
+fn posted(document: &Value) -> Value {
+    let pick = |value: &Value, fields: &[&str]| {
+        let picked = fields.iter().filter_map(|field| Some(((*field).to_owned(), value.get(*field)?.clone())));
+        Value::Object(picked.collect())
+    };
+    let mut object = pick(document, &["kind", "apiVersion", "metadata", "spec"]);
+    if let Some(spec) = object.get_mut("spec").filter(|spec| spec.is_object()) {
+        *spec = pick(spec, &["template", "data", "encryptedData"]);
+    }
+    object
 }
 
 fn name_of(document: &Value) -> String {
@@ -107,10 +103,22 @@ mod tests {
     #[test]
     fn an_answer_without_kind_is_a_sealed_secret_and_another_kind_is_not() {
         let read = |text: &str| sealed_secret(text.as_bytes()).map(|sealed| sealed["kind"].clone());
-        assert_eq!(read(r#"{"metadata":{"name":"a"},"spec":{"encryptedData":{}}}"#), Some(KIND.into()));
-        assert_eq!(read(r#"{"kind":"SealedSecret","spec":{"encryptedData":{}}}"#), Some(KIND.into()));
-        for bad in [r#"{"kind":"Secret","spec":{"encryptedData":{}}}"#, r#"{"spec":{}}"#, "[]", "1", "no"] {
-            assert_eq!(read(bad), None, "{bad}");
+        assert_eq!(read(r#"{"metadata":{"name":"a"},"spec":{"encryptedData":{}}}"#), Ok(KIND.into()));
+        assert_eq!(read(r#"{"kind":"SealedSecret","spec":{"encryptedData":{}}}"#), Ok(KIND.into()));
+        for bad in [r#"{"kind":"Secret","spec":{"encryptedData":{}}}"#, r#"{"spec":{}}"#, "[]", "1"] {
+            assert_eq!(read(bad), Err("the answer is not a sealed secret".to_owned()), "{bad}");
         }
+        assert_eq!(read("<html>").unwrap_err(), "invalid character '<' looking for beginning of value");
+        assert_eq!(read("").unwrap_err(), "unexpected end of JSON input");
+    }
+
+    #[test]
+    fn only_what_the_controller_knows_is_posted_and_kept() {
+        let documents =
+            read(b"- a\n---\nkind: SealedSecret\nextra: 1\nspec: {encryptedData: {}, other: 1}\n---\n{}").unwrap();
+        assert_eq!(documents, [serde_json::json!({"kind": "SealedSecret", "spec": {"encryptedData": {}}})]);
+        let answer = br#"{"metadata":{"name":"a","creationTimestamp":null,"generation":2},"spec":{"encryptedData":{}},"status":{}}"#;
+        let sealed = sealed_secret(answer).unwrap();
+        assert_eq!((&sealed["metadata"], sealed.get("status")), (&serde_json::json!({"name": "a"}), None));
     }
 }

@@ -4,12 +4,10 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-use bulla_core::sealed::SealingCertificate;
-use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use super::flags::Flags;
-use super::{Failure, certificate, online, open_failed, recover, seal};
+use super::{Failure, certificate, merge, online, open_failed, read_failed, recover, seal};
 use crate::io::atomic::{NewFile, Replacement};
 use crate::io::input::{read_file, read_limited};
 use crate::io::output::{to_stderr, write_stdout};
@@ -37,23 +35,30 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         return output.write(recover::recover(&text, flags.list("recovery-private-key"), &format)?.as_bytes());
     }
     if flags.is_set("validate") {
-        return online::validate(&input.read()?, flags);
+        return online::validate(&input, flags);
     }
     if re_encrypts(flags) {
-        return output.write(online::re_encrypt(&input.read()?, flags, &format)?.as_bytes());
+        // Without a document kubeseal empties the file; ours leaves it alone.
+        return match online::re_encrypt(&input, flags, &format)? {
+            Some(text) => output.write(text.as_bytes()),
+            None => Ok(()),
+        };
     }
     let pem = certificate::read(flags)?;
     if flags.is_set("fetch-cert") {
         return output.write(&pem);
     }
-    let certificate = SealingCertificate::from_pem(&pem)
-        .and_then(|certificate| certificate.check_not_expired(Timestamp::now()).map(|()| certificate))
-        .map_err(|error| error.to_string())?;
-    if flags.path("merge-into").is_some() {
-        return Err("--merge-into is not there yet in bulla's kubeseal".to_owned());
+    let certificate = certificate::parse(&pem)?;
+    if let Some(path) = flags.path("merge-into") {
+        if flags.path("sealed-secret-file").is_some() {
+            return Err(
+                "--sealed-secret-file cannot be used with --merge-into, which writes into its own file".to_owned()
+            );
+        }
+        return merge::merge(path.as_ref(), &input, flags, &certificate, &format);
     }
     if flags.is_set("raw") {
-        return output.write(seal::raw(flags, &certificate, input)?.as_bytes());
+        return output.write(seal::raw(flags, &certificate)?.as_bytes());
     }
     let text = input.read()?;
     let mut sealed = Zeroizing::new(String::new());
@@ -67,7 +72,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
 }
 
 fn re_encrypts(flags: &Flags) -> bool {
-    flags.is_set("re-encrypt") || flags.is_set("rotate")
+    flags.is_set("re-encrypt")
 }
 
 /// The file of `-w`; without it re-encryption goes back into the file that it came from.
@@ -97,7 +102,7 @@ impl Input {
         match self {
             Self::Stdin => read_limited(std::io::stdin().lock(), 0)
                 .map_err(|error| format!("read /dev/stdin: {}", os_error(&error))),
-            Self::File(path) => read_file(path).map_err(|error| open_failed(path, &error)),
+            Self::File(path) => read_file(path).map_err(|error| read_failed(path, &error)),
         }
     }
 }
@@ -107,11 +112,13 @@ pub(super) struct FormatFlag(String);
 
 impl FormatFlag {
     fn of(flags: &Flags) -> Self {
-        let yaml_by_name = output_file(flags).is_some_and(|name| {
-            let name = name.to_string_lossy().to_lowercase();
-            name.ends_with(".yaml") || name.ends_with(".yml")
-        });
-        Self(if yaml_by_name { "yaml".to_owned() } else { flags.text("format").unwrap_or_default() })
+        let by_name = output_file(flags).is_some_and(|name| is_yaml(&name));
+        Self(if by_name { "yaml".to_owned() } else { flags.text("format").unwrap_or_default() })
+    }
+
+    /// Whether somebody asked for a format.
+    pub(super) fn is_explicit(&self) -> bool {
+        !self.0.is_empty()
     }
 
     pub(super) fn resolve(&self) -> Result<Format, Failure> {
@@ -121,6 +128,11 @@ impl FormatFlag {
             _ => Err(format!("unsupported output format: {}", self.0)),
         }
     }
+}
+
+/// By its name, in lower case.
+fn is_yaml(path: &std::path::Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
 /// Where the result goes. The temporary file beside its target is there before any work is done.

@@ -144,7 +144,7 @@ impl Ask {
         let wanted = CertificateChoice { cluster_name: name.clone(), cluster: choice.clone(), ..Default::default() };
         let entry = cert::entry(&wanted, config.as_ref(), path)?;
         let context = || entry.and_then(|entry| entry.context.clone());
-        Ok(Choice { kubeconfig: choice.kubeconfig.clone(), context: choice.context.clone().or_else(context) })
+        Ok(Choice { context: choice.context.clone().or_else(context), ..choice.clone() })
     }
 }
 

@@ -118,6 +118,7 @@ codes! {
     ControllerNotFound = "E0504", "the controller's service is not there";
     ClusterRefused = "E0505", "the cluster refuses the request";
     FetchFailed = "E0506", "the certificate cannot be fetched from the URL";
+    NoCredentials = "E0510", "the cluster asks who you are, and no credentials are there";
 
     PortTaken = "E0601", "an address cannot be listened on";
     ControllerSettings = "E0602", "the controller cannot work with these settings";

@@ -34,7 +34,8 @@ pub(crate) fn run(options: Options) -> Result<()> {
         .build()
         .map_err(|error| Report::new(Code::Internal, format!("start the async runtime: {error}")))?;
     runtime.block_on(async {
-        let client = Controller::client(cluster::config(&options.choice).await?).map_err(|error| report(&error))?;
+        let client =
+            Controller::client(cluster::config_that_stays(&options.choice).await?).map_err(|error| report(&error))?;
         let controller = Controller::new(client, options.config);
         controller.run(std::future::pending()).await.map_err(|error| report(&error))
     })

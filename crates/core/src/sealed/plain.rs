@@ -284,10 +284,11 @@ fn wrong_type(node: &Node, field: &str, go_field: &str, expected: &'static str, 
         Value::Sequence(_) => "array",
         Value::Mapping(_) => "object",
     };
+    let go_struct = if go_field.starts_with("metadata.") { "ObjectMeta" } else { "Secret" };
     let go = if go_field.is_empty() {
         format!("json: cannot unmarshal {go_kind} into Go value of type v1.{go_type}")
     } else {
-        format!("json: cannot unmarshal {go_kind} into Go struct field Secret.{go_field} of type {go_type}")
+        format!("json: cannot unmarshal {go_kind} into Go struct field {go_struct}.{go_field} of type {go_type}")
     };
     PlainSecretError {
         position: node.span.position,
