@@ -3,7 +3,8 @@
 //!
 //!     BULLA_REQUIRE_PEERS=1 cargo test --workspace --test kubeseal
 //!
-//! `BULLA_KUBESEAL_CASES=TEXT` runs the cases whose id holds TEXT, and shows what the real tool did.
+//! `BULLA_KUBESEAL_CASES=TEXT` runs the cases whose id holds TEXT, and shows what both did;
+//! `BULLA_KUBESEAL_OURS=FILE` takes another binary for ours.
 //! `case` is the format of the cases, `run` a single run, `server` the API server behind it, `opened` what becomes of
 //! ciphertexts, `compare` what is compared, `manifest` what must be covered, `standins` the broken kubeseals that must be found.
 #![cfg(unix)]

@@ -173,7 +173,7 @@ impl Bench {
         Outcome {
             code: left.code,
             stdout: without_help(&plain(&left.stdout)),
-            stderr: sorted_items(plain(&left.stderr)),
+            stderr: one_timeout(&sorted_items(plain(&left.stderr))),
             files: left
                 .files
                 .iter()
@@ -283,6 +283,12 @@ fn sorted_items(text: String) -> String {
     let mut items: Vec<&str> = items.split(", ").collect();
     items.sort_unstable();
     format!("{before}no key could decrypt secret ({}){after}", items.join(", "))
+}
+
+/// Which of Go's two texts a time limit gives depends on what was going on when it came.
+fn one_timeout(text: &str) -> String {
+    let while_waiting = " (Client.Timeout exceeded while awaiting headers)";
+    text.replace(while_waiting, "").replace("net/http: request canceled", "context deadline exceeded")
 }
 
 /// Help texts are in the words of whoever wrote them; the flags, shorthands and kinds of values in front of them count.

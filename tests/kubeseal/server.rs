@@ -88,6 +88,10 @@ impl Server {
                 let (state, config) = (Arc::clone(&state), config.clone());
                 std::thread::spawn(move || {
                     let _ = stream.set_read_timeout(Some(Duration::from_secs(10)));
+                    let mut first = [0];
+                    if stream.peek(&mut first).is_ok() && first == *b"C" {
+                        state.tunnel(&stream);
+                    }
                     match config {
                         None => state.serve(stream, ""),
                         Some(config) => state.serve_tls(stream, config),
@@ -112,6 +116,13 @@ impl Drop for Server {
 }
 
 impl State {
+    /// As a proxy: says that the connection stands, and is what it leads to.
+    fn tunnel(&self, stream: &TcpStream) {
+        let Some(Request { line, .. }) = request(&mut BufReader::with_capacity(1, stream)) else { return };
+        self.asked.lock().unwrap().push(format!("{}\n", line.trim_end_matches(" HTTP/1.1")));
+        let _ = (&*stream).write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+    }
+
     fn serve_tls(&self, mut stream: TcpStream, config: Arc<ServerConfig>) {
         let mut connection = ServerConnection::new(config).unwrap();
         while connection.is_handshaking() {

@@ -54,7 +54,8 @@ pub(crate) fn suite() -> Option<&'static Suite> {
 impl Suite {
     fn run(real: &Path) -> Self {
         let began = Instant::now();
-        let bench = Bench::new(real, Path::new(env!("CARGO_BIN_EXE_bulla")));
+        let ours = std::env::var_os("BULLA_KUBESEAL_OURS").unwrap_or_else(|| env!("CARGO_BIN_EXE_bulla").into());
+        let bench = Bench::new(real, Path::new(&ours));
         let mut cases = cases();
         if let Ok(wanted) = std::env::var("BULLA_KUBESEAL_CASES") {
             cases.retain(|case| case.id.contains(&wanted));
