@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use bulla_core::sealed::Scope;
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, Parser, ValueEnum};
 
 use super::cert_args::CertCommand;
+use super::commands::commands;
 use super::edit_args::{EDIT, EditArgs};
 use super::init_args::{self, CompletionArgs, InitArgs, ManArgs};
 use super::keys_args::KeysCommand;
@@ -26,90 +27,81 @@ use crate::unseal;
 /// Secrets that can be committed: seal them before a commit, let the controller turn them into native Secrets.
 #[derive(Debug, Parser)]
 #[command(name = "bulla", version, after_help = help::TOP, arg_required_else_help = true)]
-pub(crate) struct Args {
+pub(crate) struct Everywhere {
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Everywhere")]
     pub(crate) color: Color,
     /// Leave out notes; warnings and errors stay
     #[arg(short, long, global = true, help_heading = "Everywhere")]
     pub(crate) quiet: bool,
-    #[command(subcommand)]
-    pub(crate) command: Command,
 }
 
-/// The commands.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+commands! {
     /// See it all happen in a few seconds: cluster in memory, controller, sealing, repair, key renewal
-    #[command(after_help = help::QUICKSTART)]
-    Quickstart {
-        /// Leave the cluster running until Ctrl-C, and print its kubeconfig
-        #[arg(long)]
-        keep: bool,
-        /// Print one JSON object per step
-        #[arg(long)]
-        json: bool,
-    },
+    Quickstart(QuickstartArgs) = "quickstart", help::QUICKSTART;
     /// Seal plain Secrets, so that they can be committed
-    #[command(after_help = seal_args::AFTER)]
-    Seal(Box<SealArgs>),
+    Seal(SealArgs) = "seal", seal_args::AFTER;
     /// Print the plain Secrets behind SealedSecrets, with private keys at hand, or as the cluster knows them
-    #[command(after_help = help::UNSEAL)]
-    Unseal(UnsealArgs),
+    Unseal(UnsealArgs) = "unseal", help::UNSEAL;
     /// Change the values of sealed files in your editor; only what you change is sealed anew
-    #[command(after_help = EDIT)]
-    Edit(Box<EditArgs>),
+    Edit(EditArgs) = "edit", EDIT;
     /// Seal a new value into a file, in place
-    #[command(after_help = change_args::SET)]
-    Set(change_args::SetArgs),
+    Set(change_args::SetArgs) = "set", change_args::SET;
     /// Take keys out of a sealed file, in place
-    #[command(after_help = change_args::UNSET)]
-    Unset(change_args::UnsetArgs),
+    Unset(change_args::UnsetArgs) = "unset", change_args::UNSET;
     /// Give a key of a sealed file another name, in place and without any key
-    #[command(after_help = change_args::RENAME)]
-    Rename(change_args::RenameArgs),
+    Rename(change_args::RenameArgs) = "rename", change_args::RENAME;
     /// Show what is in sealed files: keys, scope, sizes, age; never a value
-    #[command(after_help = change_args::VIEW)]
-    View(change_args::ViewArgs),
+    View(change_args::ViewArgs) = "view", change_args::VIEW;
     /// Seal values again with the newest key: everything in a tree that an older key sealed
-    #[command(after_help = RESEAL)]
-    Reseal(Box<ResealArgs>),
+    Reseal(ResealArgs) = "reseal", RESEAL;
     /// Explain why a SealedSecret does not open, and what mends it
-    #[command(after_help = WHY)]
-    Why(WhyArgs),
+    Why(WhyArgs) = "why", WHY;
     /// Check sealed files without any private key: well-formed, bound, fresh, complete; and no plain Secret beside them
-    #[command(after_help = VERIFY)]
-    Verify(Box<VerifyArgs>),
+    Verify(VerifyArgs) = "verify", VERIFY;
     /// Show, fetch or pin sealing certificates
-    #[command(arg_required_else_help = true)]
-    Cert {
-        #[command(subcommand)]
-        command: CertCommand,
-    },
+    Cert(CertArgs) = "cert";
     /// Sealing keys of a cluster: list, back up, restore, retire
-    #[command(arg_required_else_help = true)]
-    Keys {
-        #[command(subcommand)]
-        command: Box<KeysCommand>,
-    },
+    Keys(KeysArgs) = "keys";
     /// Run the controller, which turns SealedSecrets into native Secrets
-    #[command(after_help = help::CONTROLLER)]
-    Controller(Box<ControllerArgs>),
+    Controller(ControllerArgs) = "controller", help::CONTROLLER;
     /// Serve the Kubernetes API from memory, for kubectl and for tests
-    #[command(after_help = help::DEVCLUSTER)]
-    Devcluster(DevclusterArgs),
+    Devcluster(DevclusterArgs) = "devcluster", help::DEVCLUSTER;
     /// Look at a repository, say what is there, and write its .bulla.yaml
-    #[command(after_help = init_args::INIT)]
-    Init(InitArgs),
+    Init(InitArgs) = "init", init_args::INIT;
     /// Check tools, keys, certificates and cluster; each finding with its cure
-    #[command(after_help = init_args::DOCTOR)]
-    Doctor(init_args::DoctorArgs),
+    Doctor(init_args::DoctorArgs) = "doctor", init_args::DOCTOR;
     /// Print a completion script for a shell
-    #[command(after_help = init_args::COMPLETION)]
-    Completion(CompletionArgs),
+    Completion(CompletionArgs) = "completion", init_args::COMPLETION;
     /// Print the manual page of a command
-    #[command(after_help = init_args::MAN)]
-    Man(ManArgs),
+    Man(ManArgs) = "man", init_args::MAN;
+}
+
+/// `bulla quickstart`
+#[derive(Debug, ClapArgs)]
+pub(crate) struct QuickstartArgs {
+    /// Leave the cluster running until Ctrl-C, and print its kubeconfig
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Print one JSON object per step
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `bulla cert …`
+#[derive(Debug, ClapArgs)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct CertArgs {
+    #[command(subcommand)]
+    pub(crate) command: CertCommand,
+}
+
+/// `bulla keys …`
+#[derive(Debug, ClapArgs)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct KeysArgs {
+    #[command(subcommand)]
+    pub(crate) command: KeysCommand,
 }
 
 /// `bulla unseal`

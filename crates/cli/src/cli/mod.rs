@@ -3,6 +3,7 @@
 mod args;
 pub(crate) mod cert_args;
 mod change_args;
+mod commands;
 mod edit_args;
 mod go_values;
 mod help;
@@ -23,7 +24,7 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
-use self::args::{Args, Command};
+use self::args::{Command, Everywhere};
 use self::cert_args::CertCommand;
 use crate::io::Console;
 use crate::report::{Code, Exit, Report, Result};
@@ -32,17 +33,13 @@ use crate::{cert, change, completion, edit, init, keys, man, quickstart, reseal,
 
 /// Runs `bulla` and returns its exit code.
 pub(crate) fn run(args: Vec<OsString>) -> u8 {
-    let matches = match command().try_get_matches_from(args) {
-        Ok(matches) => matches,
+    let (everywhere, command) = match parse(args) {
+        Ok(parsed) => parsed,
         Err(error) => return stopped(&error),
     };
-    let args = match Args::from_arg_matches(&matches) {
-        Ok(args) => args,
-        Err(error) => return stopped(&error),
-    };
-    args.color.apply();
-    let console = Console::new(args.quiet);
-    match dispatch(args.command, console) {
+    everywhere.color.apply();
+    let console = Console::new(everywhere.quiet);
+    match dispatch(command, console) {
         Ok(exit) => exit.code(),
         Err(report) => {
             console.report(&report);
@@ -51,15 +48,21 @@ pub(crate) fn run(args: Vec<OsString>) -> u8 {
     }
 }
 
+fn parse(args: Vec<OsString>) -> std::result::Result<(Everywhere, Command), clap::Error> {
+    let only = args.get(1).and_then(|word| word.to_str()).filter(|word| Command::is_name(word)).map(str::to_owned);
+    let matches = Command::define(Everywhere::command(), only.as_deref()).try_get_matches_from(args)?;
+    Ok((Everywhere::from_arg_matches(&matches)?, Command::given(&matches)?))
+}
+
 /// The definition of the command line; completion and the tests of the help text use it, too.
 pub(crate) fn command() -> clap::Command {
-    Args::command()
+    Command::define(Everywhere::command(), None)
 }
 
 fn dispatch(command: Command, console: Console) -> Result<Exit> {
     let done = |result: Result<()>| result.map(|()| Exit::Done);
     match command {
-        Command::Quickstart { keep, json } => quickstart::run(quickstart::Options { json, keep }, console),
+        Command::Quickstart(args) => quickstart::run(quickstart::Options { json: args.json, keep: args.keep }, console),
         Command::Seal(args) => done(seal::run(&args.resolve()?, console)),
         Command::Unseal(args) => done(unseal::run(&args.resolve()?, console)),
         Command::Edit(args) => edit::run(&args.resolve(), console),
@@ -70,13 +73,15 @@ fn dispatch(command: Command, console: Console) -> Result<Exit> {
         Command::Why(args) => why::run(&args.resolve()?, console),
         Command::Verify(args) => verify::run(&args.resolve()?, console),
         Command::Reseal(args) => reseal::run(&args.resolve()?, console),
-        Command::Cert { command: CertCommand::Show(args) } => {
-            let (source, choice, json) = args.resolve();
-            done(cert::show(source.as_ref(), &choice, json, console))
-        }
-        Command::Cert { command: CertCommand::Fetch(args) } => done(cert::fetch::run(&args.resolve(), console)),
-        Command::Cert { command: CertCommand::Pin(args) } => done(cert::pin::run(&args.resolve(), console)),
-        Command::Keys { command } => keys::run(&command.resolve()?, console),
+        Command::Cert(args) => match args.command {
+            CertCommand::Show(args) => {
+                let (source, choice, json) = args.resolve();
+                done(cert::show(source.as_ref(), &choice, json, console))
+            }
+            CertCommand::Fetch(args) => done(cert::fetch::run(&args.resolve(), console)),
+            CertCommand::Pin(args) => done(cert::pin::run(&args.resolve(), console)),
+        },
+        Command::Keys(args) => keys::run(&args.command.resolve()?, console),
         Command::Controller(args) => done(controller::run(args.resolve(false)?)),
         Command::Devcluster(args) => done(devcluster::run(&args.resolve(), console)),
         Command::Init(args) => done(init::run(&args.resolve(), console)),
@@ -143,6 +148,8 @@ mod tests {
             }
             children.into_iter().for_each(|child| check(child, &path));
         }
-        check(&command(), "");
+        let mut command = command();
+        command.build();
+        check(&command, "");
     }
 }
