@@ -23,7 +23,7 @@ mod suite;
 
 use std::io::Write as _;
 
-use crate::suite::{Suite, suite};
+use crate::suite::{Suite, Tried, suite};
 
 fn say(line: &str) {
     // libtest keeps what the print macros say.
@@ -43,16 +43,8 @@ fn both_kubeseals_do_the_same() {
             say(&tried.to_string());
         }
     }
-    let known = suite::known();
-    let mut wrong = Vec::new();
-    for tried in tried {
-        match (tried.complaint(), known.contains(&tried.case.id)) {
-            (Some(complaint), false) => wrong.push(complaint),
-            (None, true) => wrong.push(format!("{} is mended: KNOWN.txt can forget it", tried.case.id)),
-            _ => {}
-        }
-    }
-    say(&format!("{} cases in {:.1} s, {} known to be wrong", tried.len(), took.as_secs_f64(), known.len()));
+    let wrong: Vec<_> = tried.iter().filter_map(Tried::complaint).collect();
+    say(&format!("{} cases in {:.1} s", tried.len(), took.as_secs_f64()));
     assert!(wrong.is_empty(), "{} of {} cases:\n\n{}", wrong.len(), tried.len(), wrong.join("\n"));
 }
 
@@ -77,8 +69,6 @@ fn every_broken_stand_in_is_caught() {
     let Some(suite) = whole_suite() else { return };
     match standins::caught(suite) {
         Ok(lines) => say(&format!("{} stand-ins, each caught\n  {}", lines.len(), lines.join("\n  "))),
-        // A stand-in may be for a case that is known to be wrong.
-        Err(unnoticed) if suite::known().is_empty() => panic!("{}", unnoticed.join("\n")),
-        Err(unnoticed) => say(&unnoticed.join("\n  ")),
+        Err(unnoticed) => panic!("{}", unnoticed.join("\n")),
     }
 }

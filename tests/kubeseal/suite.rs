@@ -137,12 +137,6 @@ fn replace(text: &mut String, opening: &str, with: impl Fn(&str) -> String) {
     }
 }
 
-/// The cases that are known to be wrong, to be mended: `KNOWN.txt`.
-pub(crate) fn known() -> Vec<String> {
-    let text = std::fs::read_to_string(folder().join("KNOWN.txt")).unwrap_or_default();
-    text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(str::to_owned).collect()
-}
-
 /// `work` on every item, on a few threads; results in the order of the items.
 pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);

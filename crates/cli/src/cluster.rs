@@ -69,7 +69,7 @@ pub(crate) fn without_cluster(trouble: &Trouble) -> Report {
         Trouble::Invalid(message) => {
             Report::new(Code::Kubeconfig, format!("the kubeconfig cannot be used: {}", first_line(message))).hint(HINT)
         }
-        Trouble::Credentials(message) => Report::new(Code::NoCredentials, first_line(message))
+        Trouble::Credentials { message, .. } => Report::new(Code::NoCredentials, first_line(message))
             .hint("log in as this kubeconfig does it, then check with: kubectl auth whoami"),
     }
 }

@@ -81,7 +81,7 @@ fn pod(overrides: &Overrides) -> Result<Settings, Trouble> {
         config.cluster_url = server_url(&overrides.server).map_err(Trouble::Invalid)?;
     }
     if !overrides.token.is_empty() {
-        config.auth_info.token = Some(bearer(&overrides.token)?);
+        config.auth_info.token = Some(bearer(&overrides.token, &Cluster::default())?);
         config.auth_info.token_file = None;
     }
     if !overrides.certificate_authority.is_empty() {
@@ -172,13 +172,13 @@ fn identify(
     }
     let has_certificate = info.client_certificate.is_some() || info.client_certificate_data.is_some();
     if !user.token.is_empty() {
-        info.token = Some(bearer(&user.token)?);
+        info.token = Some(bearer(&user.token, cluster)?);
     } else if !user.username.is_empty() || !user.password.is_empty() {
         info.username = Some(user.username.clone());
         info.password = Some(user.password.as_str().into());
     } else if !user.token_file.is_empty() {
         match plugins {
-            Plugins::Once => info.token = Some(token_from(&user.token_file)?),
+            Plugins::Once => info.token = Some(token_from(&user.token_file, cluster)?),
             Plugins::Again => info.token_file = Some(user.token_file.clone()),
         }
     } else if let Some(provider) = &user.auth_provider {
@@ -188,10 +188,11 @@ fn identify(
     } else if let Some(plugin) = user.exec.as_ref().filter(|_| !has_certificate) {
         match plugins {
             Plugins::Once => {
+                exec::check_version(&plugin.api_version).map_err(Trouble::Invalid)?;
                 let credential = exec::run(plugin, cluster, authority)
-                    .map_err(|error| Trouble::Credentials(format!("getting credentials: {error}")))?;
+                    .map_err(|error| credentials(cluster, format!("getting credentials: {error}")))?;
                 if !credential.token.is_empty() {
-                    info.token = Some(bearer(&credential.token)?);
+                    info.token = Some(bearer(&credential.token, cluster)?);
                 }
                 if let Some((certificate, key)) = credential.certificate {
                     info.client_certificate_data = Some(STANDARD.encode(certificate));
@@ -207,21 +208,25 @@ fn identify(
     Ok(())
 }
 
+fn credentials(cluster: &Cluster, message: String) -> Trouble {
+    Trouble::Credentials { server: cluster.server.clone(), message }
+}
+
 fn given(text: &str) -> Option<String> {
     Some(text.to_owned()).filter(|text| !text.is_empty())
 }
 
-fn token_from(path: &str) -> Result<SecretString, Trouble> {
+fn token_from(path: &str, cluster: &Cluster) -> Result<SecretString, Trouble> {
     let failed = |error: std::io::Error| Trouble::Invalid(format!("open {path}: {}", os_error(&error)));
     let text = read_file(Path::new(path)).map_err(failed)?;
-    bearer(String::from_utf8_lossy(&text).trim())
+    bearer(String::from_utf8_lossy(&text).trim(), cluster)
 }
 
 /// A token that fits into a header: kube takes it for granted.
-fn bearer(token: &str) -> Result<SecretString, Trouble> {
+fn bearer(token: &str, cluster: &Cluster) -> Result<SecretString, Trouble> {
     if token.bytes().any(|byte| !(0x20..0x7F).contains(&byte)) {
         let message = "net/http: invalid header field value for \"Authorization\"";
-        return Err(Trouble::Credentials(message.to_owned()));
+        return Err(credentials(cluster, message.to_owned()));
     }
     Ok(token.into())
 }
@@ -305,7 +310,7 @@ mod tests {
     fn a_token_that_is_no_header_is_refused_without_repeating_it() {
         let user = User { token: zeroize::Zeroizing::new("hush\nx".into()), ..User::default() };
         let trouble = identified(user).map(drop).unwrap_err();
-        assert!(matches!(&trouble, Trouble::Credentials(message) if !message.contains("hush")), "{trouble:?}");
+        assert!(matches!(&trouble, Trouble::Credentials { message, .. } if !message.contains("hush")), "{trouble:?}");
     }
 
     #[test]

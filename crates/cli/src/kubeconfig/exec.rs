@@ -33,7 +33,6 @@ pub(super) struct Credential {
 /// # Errors
 /// client-go's message.
 pub(super) fn run(plugin: &Plugin, cluster: &Cluster, authority: &[u8]) -> Result<Credential, String> {
-    check_version(&plugin.api_version)?;
     let interactive = is_interactive(&plugin.interactive_mode, std::io::stdin().is_terminal())?;
     let name = clean(&plugin.command);
     let mut child = Command::new(&name)
@@ -62,7 +61,11 @@ pub(super) fn run(plugin: &Plugin, cluster: &Cluster, authority: &[u8]) -> Resul
 /// Certificates and tokens are smaller.
 const MAX_ANSWER: u64 = 1 << 20;
 
-fn check_version(version: &str) -> Result<(), String> {
+/// The versions that are known.
+///
+/// # Errors
+/// client-go's message.
+pub(super) fn check_version(version: &str) -> Result<(), String> {
     match version.strip_prefix(GROUP) {
         Some(known) if VERSIONS.contains(&known) => Ok(()),
         _ => Err(format!("exec plugin: invalid apiVersion {version:?}")),

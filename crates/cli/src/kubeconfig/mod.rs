@@ -36,8 +36,8 @@ pub(crate) enum Trouble {
     NoSuchFile(String),
     /// A kubeconfig or a flag that cannot be used.
     Invalid(String),
-    /// Everything is well formed, and no credentials come out of it.
-    Credentials(String),
+    /// Everything is well formed, and no credentials for this server come out of it.
+    Credentials { server: String, message: String },
 }
 
 impl Trouble {
@@ -45,7 +45,7 @@ impl Trouble {
     pub(crate) fn message(&self) -> &str {
         match self {
             Self::Empty => NO_CONFIGURATION,
-            Self::NoSuchFile(message) | Self::Invalid(message) | Self::Credentials(message) => message,
+            Self::NoSuchFile(message) | Self::Invalid(message) | Self::Credentials { message, .. } => message,
         }
     }
 }

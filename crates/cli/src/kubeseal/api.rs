@@ -55,7 +55,9 @@ impl Api {
         let settings = match kubeconfig::settings(&place.choice, Plugins::Once) {
             Ok(settings) => settings,
             // The first request is what credentials are for.
-            Err(Trouble::Credentials(cause)) => return Err(cannot(&format!("Get {path:?}: {cause}"))),
+            Err(Trouble::Credentials { server, message }) => {
+                return Err(cannot(&format!("Get \"{}{path}\": {message}", server.trim_end_matches('/'))));
+            }
             Err(trouble) => return Err(trouble.message().to_owned()),
         };
         let mut config = settings.config;

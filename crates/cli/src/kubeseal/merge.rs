@@ -53,10 +53,15 @@ pub(super) fn merge(
     let wanted = format.resolve()?;
     let [secret] = secrets.as_slice() else { return Err(several(secrets.len())) };
     let sealed = secret.seal(certificate).map_err(|error| error.to_string())?;
-    let result = match converted(path, &text, &documents, format, wanted)? {
-        Some(converted) => spliced(converted.as_bytes(), secret, &sealed)?,
-        None => spliced(&text, secret, &sealed)?,
+    let text = match converted(path, &text, &documents, format, wanted)? {
+        Some(converted) => converted.into_bytes(),
+        None => text.to_vec(),
     };
+    let mut result = spliced(&text, secret, &sealed)?;
+    // A file as kubeseal writes it has no layout of its own to keep: its keys stay sorted.
+    if as_written(&text).is_some_and(|written| written == text) {
+        result = as_written(&result).unwrap_or(result);
+    }
     let written = |error: std::io::Error| format!("write {}: {}", path.display(), os_error(&error));
     Replacement::begin(path, NewFile::OwnerOnly)
         .map_err(|error| open_failed(path, &error))?
@@ -124,6 +129,14 @@ fn converted(
     };
     let json = document.root.to_json().map_err(|error| error.to_string())?;
     Ok(Some(wanted.write(&manifest::sealed_secret(&json)).to_string()))
+}
+
+/// The one document of a text as kubeseal would write it, in the same format.
+fn as_written(text: &[u8]) -> Option<Vec<u8>> {
+    let documents = bulla_yaml::read_manifests(text, &Limits::default()).ok()?;
+    let [document] = documents.as_slice() else { return None };
+    let json = document.root.to_json().ok()?;
+    Some(Format::of_text(text).write(&manifest::sealed_secret(&json)).as_bytes().to_vec())
 }
 
 /// The text with the new items, labels and annotations in it.
@@ -258,6 +271,21 @@ mod tests {
         for text in ["a: b", "spec: 1", "metadata: {name: x}"] {
             let documents = bulla_yaml::read_manifests(text.as_bytes(), &Limits::default()).unwrap();
             assert!(target(&documents[0].root).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_what_kubeseal_would_write_is_as_written() {
+        for (text, expected) in [
+            ("---\nkind: SealedSecret\nspec:\n  encryptedData:\n    a: AgA\n    b: AgB\n", true),
+            ("---\nkind: SealedSecret\nspec:\n  encryptedData:\n    b: AgA\n    a: AgB\n", false),
+            ("---\nkind: SealedSecret # x\nspec:\n  encryptedData:\n    a: AgA\n", false),
+            (
+                "{\n  \"kind\": \"SealedSecret\",\n  \"spec\": {\n    \"encryptedData\": {\n      \"a\": \"AgA\"\n    }\n  }\n}\n",
+                true,
+            ),
+        ] {
+            assert_eq!(as_written(text.as_bytes()).as_deref() == Some(text.as_bytes()), expected, "{text}");
         }
     }
 }
