@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
-use support::{BULLA, Bench, run};
+use support::{BULLA, Bench, CANARY, run};
 
 /// Ends the process with the test.
 struct Running(Child);
@@ -93,6 +93,19 @@ fn the_controller_says_why_it_cannot_start() {
     bench.write("broken", "clusters: [token-of-somebody\n");
     let stderr = bench.bulla(&["controller", "--kubeconfig", "broken"]).fails(1, &["(E0502)"]);
     assert!(!stderr.contains("token-of-somebody"), "{stderr}");
+    // A credential plugin whose output, arguments and environment hold what nobody may see.
+    bench.write(
+        "plugin",
+        format!(
+            "clusters: [{{name: c, cluster: {{server: 'https://127.0.0.1:1'}}}}]\n\
+             contexts: [{{name: x, context: {{cluster: c, user: u}}}}]\ncurrent-context: x\n\
+             users: [{{name: u, user: {{exec: {{apiVersion: client.authentication.k8s.io/v1, command: sh, interactiveMode: Never, \
+             args: [-c, 'echo $PASSWORD; exit 3', {CANARY}], env: [{{name: PASSWORD, value: {CANARY}}}]}}}}}}]\n"
+        ),
+    );
+    let expected =
+        ["(E0510)", "log in to the cluster: the credential plugin failed: exit status: 3", "kubectl auth whoami"];
+    bench.bulla(&["controller", "--kubeconfig", "plugin"]).fails(1, &expected);
     bench.bulla(&["controller", "--listen-addr", "nowhere"]).fails(1, &["(E0602)", "nowhere"]);
     bench.bulla(&["controller", "--key-size", "1000"]).fails(3, &["(E0001)", "1000 bits"]);
 

@@ -60,6 +60,9 @@ fn prepared(choice: &Choice, plugins: Plugins) -> Result<Config> {
 /// Connections that take longer are given up.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What mends missing credentials.
+pub(crate) const LOG_IN: &str = "log in as this kubeconfig does it, then check with: kubectl auth whoami";
+
 /// Why there is no connection, as a report.
 pub(crate) fn without_cluster(trouble: &Trouble) -> Report {
     const HINT: &str = "check with: kubectl config view --minify; choose with --kubeconfig and --context";
@@ -69,8 +72,7 @@ pub(crate) fn without_cluster(trouble: &Trouble) -> Report {
         Trouble::Invalid(message) => {
             Report::new(Code::Kubeconfig, format!("the kubeconfig cannot be used: {}", first_line(message))).hint(HINT)
         }
-        Trouble::Credentials { message, .. } => Report::new(Code::NoCredentials, first_line(message))
-            .hint("log in as this kubeconfig does it, then check with: kubectl auth whoami"),
+        Trouble::Credentials { message, .. } => Report::new(Code::NoCredentials, first_line(message)).hint(LOG_IN),
     }
 }
 
@@ -87,9 +89,9 @@ fn none_configured() -> Report {
 /// A client for `config`.
 pub(crate) fn client(config: Config) -> Result<kube::Client> {
     kube::Client::try_from(config).map_err(|error| match &error {
-        // It would repeat what a credential plugin printed.
-        kube::Error::Auth(_) => Report::new(Code::NoCredentials, "the kubeconfig's way to log in does not work")
-            .hint("log in as this kubeconfig does it, then check with: kubectl auth whoami"),
+        kube::Error::Auth(_) => {
+            Report::new(Code::NoCredentials, format!("log in to the cluster: {}", chain(&error))).hint(LOG_IN)
+        }
         _ => Report::new(Code::Kubeconfig, format!("build a client: {}", chain(&error)))
             .hint("a certificate or key that the kubeconfig names cannot be read"),
     })

@@ -11,6 +11,7 @@ use kube::client::Body;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use crate::login::login_failure;
 use crate::replicas::gate::NotLeading;
 
 /// The largest answer that is read. etcd holds objects of 1.5 MiB at most.
@@ -197,8 +198,11 @@ fn failure(status: StatusCode, headers: &http::HeaderMap, body: &[u8]) -> ApiFai
     }
 }
 
-/// The error and its causes, which kube's own words leave out.
+/// The error and its causes, which kube's own words leave out; of a failed login only what is safe to say.
 pub(crate) fn words_of(error: &(dyn std::error::Error + 'static)) -> String {
+    if let Some(words) = login_failure(error) {
+        return words;
+    }
     let mut words = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

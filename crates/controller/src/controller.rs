@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::engine::{self, Engine};
 use crate::http::{self, Serves};
 use crate::keys::uses;
+use crate::login::login_failure;
 use crate::renders::Renders;
 use crate::rsa_pool::RsaPool;
 use crate::{Config, Error, watch};
@@ -54,10 +55,13 @@ impl Controller {
     /// being held up.
     ///
     /// # Errors
-    /// [`Error::Client`], for instance when a certificate of the kubeconfig cannot be read.
+    /// [`Error::Client`], for instance when a certificate of the kubeconfig cannot be read; [`Error::Login`].
     pub fn client(mut config: kube::Config) -> Result<kube::Client, Error> {
         config.default_retry = false;
-        kube::Client::try_from(config).map_err(Error::Client)
+        kube::Client::try_from(config).map_err(|error| match login_failure(&error) {
+            Some(reason) => Error::Login { reason },
+            None => Error::Client(error),
+        })
     }
 
     /// Opens the ports and starts to work. A cluster that cannot be reached, a missing CRD and missing rights are no

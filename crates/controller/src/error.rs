@@ -56,6 +56,12 @@ pub enum Error {
     /// The client could not be built.
     #[error("build a Kubernetes client: {0}")]
     Client(#[source] kube::Error),
+    /// The kubeconfig gives no credentials.
+    #[error("log in to the cluster: {reason}")]
+    Login {
+        /// Why, without what a credential plugin printed.
+        reason: String,
+    },
     /// A key could not be generated.
     #[error(transparent)]
     Key(#[from] bulla_core::Error),

@@ -30,6 +30,7 @@ mod http;
 mod index;
 mod keys;
 mod live;
+mod login;
 mod metrics;
 mod object;
 mod pace;
@@ -55,6 +56,7 @@ pub use controller::{Addresses, Controller, Handle};
 pub use dialect::templates::render_templates;
 pub use error::Error;
 pub use keys::backup::backup_file_name;
+pub use login::login_failure;
 pub use report::reason::reasons;
 
 /// The CustomResourceDefinition of SealedSecret, identical in meaning to upstream's (sealed-secrets 3), as YAML.

@@ -75,7 +75,7 @@ pub(crate) fn settings(choice: &Choice, plugins: Plugins) -> Result<Settings, Tr
 
 /// The pod's service account, with what flags can change of it.
 fn pod(overrides: &Overrides) -> Result<Settings, Trouble> {
-    let failed = |error: &dyn std::error::Error| Trouble::Invalid(crate::report::chain(error));
+    let failed = |error: &(dyn std::error::Error + 'static)| Trouble::Invalid(crate::report::chain(error));
     let mut config = Config::incluster_env().map_err(|error| failed(&error))?;
     if !overrides.server.is_empty() {
         config.cluster_url = server_url(&overrides.server).map_err(Trouble::Invalid)?;

@@ -113,8 +113,12 @@ pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// A chain of causes on one line: `a: b: c`, without a cause that its parent already repeats.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+/// A chain of causes on one line: `a: b: c`, without a cause that its parent already repeats. Of a failed login only what
+/// is safe to say: kube repeats what a credential plugin printed.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    if let Some(words) = bulla_controller::login_failure(error) {
+        return words;
+    }
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -141,6 +145,15 @@ pub(crate) fn os_error(error: &std::io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_credential_plugin_is_not_quoted() {
+        let auth = || kube::client::AuthError::AuthExec("hush".to_owned());
+        for error in [kube::Error::Auth(auth()), kube::Error::Service(Box::new(auth()))] {
+            assert!(error.to_string().contains("hush"));
+            assert_eq!(chain(&error), "the kubeconfig's way to log in does not work");
+        }
+    }
 
     #[test]
     fn an_error_shows_its_code_and_its_hint() {

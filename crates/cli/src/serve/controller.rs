@@ -57,6 +57,7 @@ pub(crate) fn report(error: &bulla_controller::Error) -> Report {
         | Error::Replicas { .. } => {
             Report::new(Code::ControllerSettings, error.to_string()).hint("see: bulla controller --help")
         }
+        Error::Login { .. } => Report::new(Code::NoCredentials, error.to_string()).hint(cluster::LOG_IN),
         Error::Client(source) => Report::new(Code::Kubeconfig, format!("build a client: {}", chain(source)))
             .hint("a certificate or key that the kubeconfig names cannot be read"),
         other => Report::new(Code::ControllerFailed, chain(other)),
