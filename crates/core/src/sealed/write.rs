@@ -137,6 +137,11 @@ fn secret_body(
     let mut body = Zeroizing::new(Vec::with_capacity(size));
     let mut base64 = Zeroizing::new(vec![0; longest]);
     body.extend_from_slice(&head.as_bytes()[..head.len() - 1]);
+    // Go's clients leave an empty map out, and to the API server's rule for immutable Secrets it is another value than none.
+    if data.is_empty() {
+        body.push(b'}');
+        return body;
+    }
     body.extend_from_slice(b",\"data\":{");
     for (index, (key, value)) in keys.iter().zip(data.values()).enumerate() {
         if index > 0 {
@@ -176,7 +181,7 @@ mod tests {
             })
         );
         let empty = secret_body(metadata, "Opaque", None, &BTreeMap::new());
-        assert_eq!(serde_json::from_slice::<Value>(&empty).unwrap()["data"], json!({}));
+        assert_eq!(serde_json::from_slice::<Value>(&empty).unwrap().get("data"), None, "as Go's omitempty leaves it out");
         assert!(body.len() <= body.capacity());
     }
 }
