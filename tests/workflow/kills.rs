@@ -248,6 +248,8 @@ fn table() -> Vec<Row> {
         in_cluster(&["keys", "backup", "-q", "--to", &age().0, "-w", "keys.age"]),
         row(&["init", "-q"], ""),
         row(&["kubeseal", "--cert", &old, "-f", "plain.yaml", "-w", "out.yaml"], ""),
+        row(&["kubeseal", "--cert", &old, "-f", "plain.yaml", "--merge-into", "sealed.yaml"], ""),
+        row(&["kubeseal", "--cert", &old, "-f", "plain.yaml", "--merge-into", "sealed.json"], ""),
     ]
 }
 
