@@ -4,7 +4,7 @@ use bulla_yaml::Splices;
 
 use super::Which;
 use crate::cert::{CertificateChoice, Given};
-use crate::io::{Console, Source, Target, input, read};
+use crate::io::{Console, Source, input};
 use crate::report::{Code, Report, Result, bad_splice};
 use crate::tree::{self, Kind, Sealed, SealedFile};
 
@@ -68,14 +68,7 @@ pub(super) fn write(file: &SealedFile, splices: Splices<'_>) -> Result<()> {
         return Ok(());
     }
     let edited = splices.apply().map_err(|error| bad_splice(&file.name(), &error))?;
-    if *read(&Source::File(file.path.clone()))? != *file.text {
-        return Err(Report::new(
-            Code::ChangedMeanwhile,
-            format!("{}: the file changed while it was worked on; nothing was written", file.name()),
-        )
-        .hint("run the command again"));
-    }
-    Target::File(file.path.clone()).write(&edited)
+    file.replace(&edited)
 }
 
 /// The deprecated form holds all values in one.

@@ -77,8 +77,7 @@ pub(crate) fn run(options: &Options, console: Console) -> Result<Exit> {
         console.note(&format!("{}: nothing has changed, so nothing was written", file.name()));
         return Ok(Exit::Done);
     };
-    crate::update::refuse_changed(&file)?;
-    crate::io::Target::File(file.path.clone()).write(&text)?;
+    file.replace(&text)?;
     if let Some(memory) = memory {
         memory.save(console);
     }

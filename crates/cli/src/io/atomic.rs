@@ -7,9 +7,11 @@
 //! The temporary file is only as readable as the file that it replaces, and is removed on every error. A kill leaves it
 //! behind, named `.NAME.bulla-XXXXXX`, mode 0600 (but for public content) until it is complete.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// The mode of a file that was not there before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +35,39 @@ enum State {
     Through(File),
 }
 
+/// Folders whose renames are flushed to the disk together, when this is dropped: of a thousand files in one folder a power
+/// failure may then leave some as the old ones, which a kill cannot.
+#[derive(Default)]
+pub(crate) struct Folders(Mutex<BTreeSet<PathBuf>>);
+
+impl Folders {
+    fn add(&self, folder: &Path) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned());
+    }
+}
+
+impl Drop for Folders {
+    fn drop(&mut self) {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner).iter().for_each(|folder| flush(folder));
+    }
+}
+
+/// The renames in it are done; a folder that cannot be flushed is no reason to call them failed.
+fn flush(folder: &Path) {
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+}
+
 /// Replaces the content of `path` by `data`.
 pub(crate) fn replace(path: &Path, data: &[u8], new_file: NewFile) -> io::Result<()> {
     Replacement::begin(path, new_file)?.finish(data)
+}
+
+/// [`replace`], for one of many files.
+pub(crate) fn replace_among(path: &Path, data: &[u8], new_file: NewFile, folders: &Folders) -> io::Result<()> {
+    if let Some(folder) = Replacement::begin(path, new_file)?.put(data)? {
+        folders.add(&folder);
+    }
+    Ok(())
 }
 
 /// Makes the file `path` with `data`; one that is there already is an error ([`io::ErrorKind::AlreadyExists`]), also one that
@@ -45,7 +77,7 @@ pub(crate) fn create(path: &Path, data: &[u8], new_file: NewFile) -> io::Result<
     file.write_all(data)?;
     file.as_file().sync_all()?;
     file.persist_noclobber(path).map_err(|error| error.error)?;
-    let _ = File::open(folder_of(path)).and_then(|folder| folder.sync_all());
+    flush(&folder_of(path));
     Ok(())
 }
 
@@ -87,8 +119,16 @@ impl Replacement {
 
     /// Writes `data` and puts it in the place of the old file.
     pub(crate) fn finish(self, data: &[u8]) -> io::Result<()> {
+        if let Some(folder) = self.put(data)? {
+            flush(&folder);
+        }
+        Ok(())
+    }
+
+    /// Gives the folder in which there was a rename.
+    fn put(self, data: &[u8]) -> io::Result<Option<PathBuf>> {
         match self.state {
-            State::Through(mut file) => file.write_all(data),
+            State::Through(mut file) => file.write_all(data).map(|()| None),
             State::Beside(mut file, old) => {
                 file.write_all(data)?;
                 if let Some(old) = old.as_ref() {
@@ -96,9 +136,7 @@ impl Replacement {
                 }
                 file.as_file().sync_all()?;
                 file.persist(&self.target).map_err(|error| error.error)?;
-                // The rename is done; a folder that cannot be flushed is no reason to call it failed.
-                let _ = File::open(folder_of(&self.target)).and_then(|folder| folder.sync_all());
-                Ok(())
+                Ok(Some(folder_of(&self.target)))
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Writing: data to standard output or a file, everything else to standard error.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::atomic::{self, NewFile};
+use super::atomic::{self, Folders, NewFile};
 use crate::report::{Code, Report, Result, harmless, os_error};
 
 /// Where data goes.
@@ -31,13 +31,22 @@ impl Target {
                 Report::new(Code::WriteOutput, format!("write standard output: {}", os_error(&error)))
                     .hint("make room, or use --write FILE, which replaces a file as a whole or leaves it as it is")
             }),
-            Self::File(path) => atomic::replace(path, data, NewFile::OwnerOnly).map_err(|error| {
-                let name = path.display().to_string();
-                Report::new(Code::WriteFile, format!("{}: {}", name.escape_debug(), os_error(&error)))
-                    .hint("nothing was written; if the file was there before, it is unchanged")
-            }),
+            Self::File(path) => {
+                atomic::replace(path, data, NewFile::OwnerOnly).map_err(|error| not_written(path, &error))
+            }
         }
     }
+}
+
+/// Replaces one of many files, whose folders are flushed together.
+pub(crate) fn write_among(path: &Path, data: &[u8], folders: &Folders) -> Result<()> {
+    atomic::replace_among(path, data, NewFile::OwnerOnly, folders).map_err(|error| not_written(path, &error))
+}
+
+fn not_written(path: &Path, error: &io::Error) -> Report {
+    let name = path.display().to_string();
+    Report::new(Code::WriteFile, format!("{}: {}", name.escape_debug(), os_error(error)))
+        .hint("nothing was written; if the file was there before, it is unchanged")
 }
 
 /// Writes and flushes; a broken pipe counts as done.

@@ -113,6 +113,11 @@ pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// `1 file`, `2 files`.
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// A chain of causes on one line: `a: b: c`, without a cause that its parent already repeats. Of a failed login only what
 /// is safe to say: kube repeats what a credential plugin printed.
 pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {

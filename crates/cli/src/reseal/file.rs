@@ -7,8 +7,8 @@ use bulla_core::sealed::{Fingerprint, Place, Scope};
 use bulla_yaml::{Node, Splices};
 
 use super::outcome::{FileReport, FileState, Mode, ValueReport};
-use crate::io::{Source, Target, input};
-use crate::report::{Code, Report, Result, bad_splice};
+use crate::io::{Source, input};
+use crate::report::{Code, Result, bad_splice};
 use crate::tree::{self, Sealed, SealedFile};
 
 /// What a path turned out to be.
@@ -176,11 +176,7 @@ impl Work {
         if mode == Mode::DryRun {
             return Ok(());
         }
-        let now = input::read(&Source::File(self.file.path.clone()))?;
-        if *now != *self.file.text {
-            return Err(Report::new(Code::ChangedMeanwhile, "the file was changed while its values were resealed"));
-        }
-        Target::File(self.file.path.clone()).write(&text)
+        self.file.replace(&text)
     }
 
     fn report(&self, value: &Value) -> ValueReport {

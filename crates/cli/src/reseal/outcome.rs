@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::file::Loaded;
 use crate::io::{Console, output};
-use crate::report::{Code, Exit, Report, Result, harmless, os_error};
+use crate::report::{Code, Exit, Report, Result, counted, harmless, os_error};
 use crate::tree::shown;
 
 /// Write, or only look.
@@ -215,10 +215,6 @@ impl Summary {
         }
         Ok(if mode == Mode::Check && self.stale > 0 { Exit::Attention } else { Exit::Done })
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// The changed or stale values, a line for each object: `FILE: shop/db: password, user`.

@@ -15,6 +15,8 @@ use zeroize::Zeroizing;
 use super::{Options, in_place, limits, read_secret_noting, seal, settle};
 use crate::cert::{self, Chosen};
 use crate::config::{Cluster, Config, Rule};
+use crate::io::atomic::Folders;
+use crate::io::output::write_among;
 use crate::io::{Console, Source, Target, input};
 use crate::manifest::{self, Format};
 use crate::memory::Memory;
@@ -106,11 +108,13 @@ pub(super) fn run(tree: &TreeOptions, options: &Options, console: Console) -> Re
     let mut memory = first.map(Memory::open).transpose()?.flatten();
 
     let progress = Progress::new("files sealed", jobs.len(), console);
+    let folders = Folders::default();
     let results = parallel::each(&jobs, |job| {
-        let result = plan.seal(job, &certificates);
+        let result = plan.seal(job, &certificates, &folders);
         progress.step();
         result
     });
+    drop(folders);
     drop(progress);
     let (mut secrets, mut written, mut failed, mut open) = (0, 0, 0, 0);
     for (job, result) in jobs.iter().zip(results) {
@@ -353,7 +357,7 @@ impl Plan<'_> {
     }
 
     /// Seals one file, for each of its clusters, and then writes. Gives what was sealed anew.
-    fn seal(&self, job: &Job, certificates: &Certificates) -> Result<Vec<Fresh>> {
+    fn seal(&self, job: &Job, certificates: &Certificates, folders: &Folders) -> Result<Vec<Fresh>> {
         let (mut texts, mut fresh, mut updates) = (Vec::new(), Vec::new(), Vec::new());
         for output in &job.outputs {
             let Some(certificate) = certificates.get(&output.cluster) else { continue };
@@ -378,7 +382,7 @@ impl Plan<'_> {
                     Report::new(Code::WriteFile, format!("{}: {}", shown(folder), os_error(&error)))
                 })?;
             }
-            Target::File(output.path.clone()).write(&text)?;
+            write_among(&output.path, &text, folders)?;
         }
         for (output, certificate) in updates {
             let options = update::Options { file: output.path.clone(), cluster: None };

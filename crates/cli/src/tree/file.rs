@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::object::Object;
 use super::walk::shown;
-use crate::io::{Source, input};
+use crate::io::{Source, Target, input};
 use crate::report::{Code, Report, Result, bad_manifest};
 
 /// A file that has been read. Its text may hold plain Secrets.
@@ -42,6 +42,20 @@ impl SealedFile {
     pub(crate) fn objects(&self) -> Vec<Object<'_>> {
         let documents = self.documents.iter().enumerate();
         documents.flat_map(|(index, document)| Object::of_document(index + 1, &document.root)).collect()
+    }
+
+    /// Puts the edited text in the place of the file, unless somebody else has changed it since it was read.
+    pub(crate) fn replace(&self, edited: &[u8]) -> Result<()> {
+        let now = match self.path.try_exists() {
+            Ok(false) => Zeroizing::new(Vec::new()),
+            _ => input::read(&Source::File(self.path.clone()))?,
+        };
+        if *now != *self.text {
+            let message = format!("{}: the file changed while it was worked on; nothing was written", self.name());
+            return Err(Report::new(Code::ChangedMeanwhile, message)
+                .hint("look at the change (git diff), and run the command again"));
+        }
+        Target::File(self.path.clone()).write(edited)
     }
 
     /// The path as messages show it.

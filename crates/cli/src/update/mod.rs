@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use self::object::insert_items;
 use self::object::{Changes, Known};
-use crate::io::{Console, Source, Target};
+use crate::io::Console;
 use crate::manifest::{self, Format};
 use crate::memory::live::{self, Ask, Live};
 use crate::memory::{self, Item, Memory};
@@ -142,8 +142,7 @@ impl<'a> Update<'a> {
             if !appended.is_empty() {
                 text = self.append(text, &appended)?;
             }
-            refuse_changed(&self.file)?;
-            Target::File(self.file.path.clone()).write(&text)?;
+            self.file.replace(&text)?;
         }
         if let Some(memory) = &mut memory {
             for (secret, key, text, value) in facts {
@@ -222,19 +221,6 @@ impl<'a> Update<'a> {
             .hint("nothing was written; seal it into a file of its own: bulla seal -w NEW-FILE")),
         }
     }
-}
-
-/// Somebody may have written the file since it was read.
-pub(crate) fn refuse_changed(file: &SealedFile) -> Result<()> {
-    let now = match file.path.try_exists() {
-        Ok(false) => Zeroizing::new(Vec::new()),
-        _ => crate::io::read(&Source::File(file.path.clone()))?,
-    };
-    if *now == *file.text {
-        return Ok(());
-    }
-    let message = format!("{}: the file changed while it was worked on; nothing was written", file.name());
-    Err(Report::new(Code::ChangedMeanwhile, message).hint("look at the change (git diff), and run the command again"))
 }
 
 /// The deprecated form holds all values in one.

@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::io::{Console, Source, input, output};
 use crate::parallel;
 use crate::progress::Progress;
-use crate::report::{Code, Exit, Report, Result, os_error};
+use crate::report::{Code, Exit, Report, Result, counted, os_error};
 use crate::reseal::online::Identity;
 use crate::service_proxy::Place;
 use crate::tree;
@@ -114,13 +114,9 @@ fn looked(paths: &[PathBuf], files: &[Facts], findings: &[Finding]) -> Looked {
 
 fn tell(findings: &[Finding], looked: &Looked, console: Console) {
     if looked.templates > 0 {
-        console.note(&format!("{} files are templates of manifests, and were left out", looked.templates));
+        console.note(&format!("{} left out, being templates of manifests", counted(looked.templates, "file")));
     }
-    let seen =
-        format!("{} SealedSecrets with {} values in {} files", looked.objects, looked.values, looked.files.len());
-    match findings.len() {
-        0 => console.note(&format!("{seen}: nothing found")),
-        1 => console.note(&format!("{seen}: 1 finding")),
-        count => console.note(&format!("{seen}: {count} findings")),
-    }
+    let (objects, values) = (counted(looked.objects, "SealedSecret"), counted(looked.values, "value"));
+    let found = if findings.is_empty() { "nothing found".to_owned() } else { counted(findings.len(), "finding") };
+    console.note(&format!("{objects} with {values} in {}: {found}", counted(looked.files.len(), "file")));
 }

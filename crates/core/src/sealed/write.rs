@@ -181,7 +181,11 @@ mod tests {
             })
         );
         let empty = secret_body(metadata, "Opaque", None, &BTreeMap::new());
-        assert_eq!(serde_json::from_slice::<Value>(&empty).unwrap().get("data"), None, "as Go's omitempty leaves it out");
+        assert_eq!(
+            serde_json::from_slice::<Value>(&empty).unwrap().get("data"),
+            None,
+            "as Go's omitempty leaves it out"
+        );
         assert!(body.len() <= body.capacity());
     }
 }
