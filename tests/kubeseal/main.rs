@@ -20,6 +20,8 @@ mod run;
 mod server;
 mod standins;
 mod suite;
+#[path = "../cli/support/terminal.rs"]
+mod terminal;
 
 use std::io::Write as _;
 

@@ -1,21 +1,17 @@
 //! One run of one kubeseal: a folder of its own, its server, the process, and what is left behind.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
 use crate::case::{Case, Content, What};
 use crate::opened::Keys;
 use crate::server::{Does, Reply, Server, Tls};
+use crate::terminal::terminal_pair;
 
 /// Nothing here takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -245,16 +241,6 @@ fn process(program: &Path, folder: &Path, call: &Call, tty: bool, patience: Dura
 
 fn ended(child: &mut Child) -> i32 {
     child.wait().unwrap().code().unwrap_or(-1)
-}
-
-fn terminal_pair() -> (File, File) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    let name = ptsname(&master, Vec::new()).unwrap();
-    let name = OsString::from(std::ffi::OsStr::from_bytes(name.as_bytes()));
-    let slave = File::options().read(true).write(true).open(name).unwrap();
-    (File::from(master), slave)
 }
 
 /// Every file below `folder`, but for the keys.

@@ -4,6 +4,9 @@
 
 #[path = "../cli/support/mod.rs"]
 mod support;
+#[cfg(unix)]
+#[path = "../cli/support/terminal.rs"]
+mod terminal;
 
 // The fixture repository and what it means, which the story shares with the suite on a cluster.
 #[allow(dead_code, reason = "the other suite uses more of it")]

@@ -136,6 +136,19 @@ impl Node {
         }
     }
 
+    /// What Go's encoding/json calls this in its errors: `cannot unmarshal array into …`.
+    #[must_use]
+    pub fn go_kind(&self) -> &'static str {
+        match &self.value {
+            Value::Null => "null",
+            Value::Bool(_) => "bool",
+            Value::Int(_) | Value::Uint(_) | Value::Float(_) => "number",
+            Value::String(_) => "string",
+            Value::Sequence(_) => "array",
+            Value::Mapping(_) => "object",
+        }
+    }
+
     /// What a Go field of type `string` receives from this scalar through sigs.k8s.io/yaml 1.6, which is what kubeseal
     /// seals for a `stringData` entry: integers in decimal, booleans as `true` and `false`, floats as Go's
     /// `FormatFloat(f, 'g', -1, 32)` writes them. **Floats pass through 32 bits**: `3.14159265358979` is `3.1415927`,

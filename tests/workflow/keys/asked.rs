@@ -1,27 +1,18 @@
 //! At a terminal a person is asked before keys are let in or deleted.
 
-use std::ffi::OsString;
-use std::fs::File;
 use std::io::Write as _;
-use std::os::unix::ffi::OsStrExt as _;
 use std::process::Stdio;
 
 use jiff::{SignedDuration, Timestamp};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::json;
 
 use super::desk::{Desk, fingerprint, recipient};
 use crate::harness::sealing::{common_key, new_key};
+use crate::terminal::terminal_pair;
 
 /// Runs `bulla keys …` at a terminal at which somebody types, and gives the exit code and what was said.
 fn typed(desk: &Desk, words: &[&str], line: &str) -> (Option<i32>, String) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    let name = ptsname(&master, Vec::new()).unwrap();
-    let name = OsString::from(std::ffi::OsStr::from_bytes(name.as_bytes()));
-    let slave = File::options().read(true).write(true).open(name).unwrap();
-    let mut terminal = File::from(master);
+    let (mut terminal, slave) = terminal_pair();
     // The terminal keeps what is typed before it is asked for.
     terminal.write_all(line.as_bytes()).unwrap();
     let output = desk.command(words).stdin(Stdio::from(slave)).output().unwrap();

@@ -26,7 +26,7 @@ pub(super) fn read(text: &[u8]) -> Result<Kubeconfig, String> {
         return Err(format!(
             "couldn't get version/kind; json parse error: json: cannot unmarshal {} into Go value of type struct {{ APIVersion \
              string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}",
-            go_kind(root)
+            root.go_kind()
         ));
     }
     let kind = text_of(root, "kind", "Config.kind")?;
@@ -254,18 +254,7 @@ fn map_of<'a>(node: &'a Node, field: &str, place: &str) -> Result<Option<&'a Nod
 }
 
 fn mismatch(node: &Node, place: &str, wanted: &str) -> String {
-    format!("json: cannot unmarshal {} into Go struct field {place} of type {wanted}", go_kind(node))
-}
-
-fn go_kind(node: &Node) -> &'static str {
-    match &node.value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Int(_) | Value::Uint(_) | Value::Float(_) => "number",
-        Value::String(_) => "string",
-        Value::Sequence(_) => "array",
-        Value::Mapping(_) => "object",
-    }
+    format!("json: cannot unmarshal {} into Go struct field {place} of type {wanted}", node.go_kind())
 }
 
 #[cfg(test)]

@@ -276,14 +276,7 @@ fn boolean(node: &Node) -> Result<Option<bool>, PlainSecretError> {
 }
 
 fn wrong_type(node: &Node, field: &str, go_field: &str, expected: &'static str, go_type: &str) -> PlainSecretError {
-    let go_kind = match &node.value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Int(_) | Value::Uint(_) | Value::Float(_) => "number",
-        Value::String(_) => "string",
-        Value::Sequence(_) => "array",
-        Value::Mapping(_) => "object",
-    };
+    let go_kind = node.go_kind();
     let go_struct = if go_field.starts_with("metadata.") { "ObjectMeta" } else { "Secret" };
     let go = if go_field.is_empty() {
         format!("json: cannot unmarshal {go_kind} into Go value of type v1.{go_type}")
