@@ -33,12 +33,9 @@ fn open(sealed: &SealedSecret, ring: &KeyRing) -> Result<Value, UnsealError> {
 
 /// kubeseal prints an empty value as null, and no data at all as no field.
 fn as_kubeseal_prints(mut secret: Value) -> Value {
-    if let Some(data) = secret["data"].as_object_mut() {
+    if let Some(data) = secret.get_mut("data").and_then(Value::as_object_mut) {
         for value in data.values_mut().filter(|value| **value == json!("")) {
             *value = Value::Null;
-        }
-        if data.is_empty() {
-            secret.as_object_mut().unwrap().remove("data");
         }
     }
     secret
