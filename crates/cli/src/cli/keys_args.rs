@@ -131,7 +131,7 @@ pub(crate) enum KeysCommand {
     Destroy(DestroyArgs),
     /// Check that every key is what it says, and that one seals
     #[command(after_help = VERIFY)]
-    Verify(VerifyArgs),
+    Verify(ListArgs),
 }
 
 /// Which cluster, and where its controller is.
@@ -161,7 +161,7 @@ struct FromArgs {
     identity: Vec<PathBuf>,
 }
 
-/// `bulla keys list`
+/// `bulla keys list` and `bulla keys verify`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
@@ -337,18 +337,6 @@ pub(crate) struct DestroyArgs {
     confirm: Option<Fingerprint>,
     #[command(flatten)]
     scene: SceneArgs,
-}
-
-/// `bulla keys verify`
-#[derive(Debug, ClapArgs)]
-pub(crate) struct VerifyArgs {
-    #[command(flatten)]
-    place: PlaceArgs,
-    #[command(flatten)]
-    from: FromArgs,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 impl KeysCommand {

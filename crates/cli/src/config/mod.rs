@@ -56,7 +56,6 @@ pub(crate) struct Cluster {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Policy {
     /// Whether plain Secrets may lie in the repository.
-    #[allow(dead_code, reason = "`verify` reads it")]
     pub(crate) plain_secrets: PlainSecrets,
     /// How old a sealing certificate may become before one is warned.
     pub(crate) certificate_max_age: Option<jiff::SignedDuration>,
@@ -129,7 +128,6 @@ impl Config {
     }
 
     /// All rules, in their order.
-    #[allow(dead_code, reason = "`doctor` and `verify` list them")]
     pub(crate) fn rules(&self) -> &[Rule] {
         &self.rules
     }
