@@ -32,6 +32,7 @@ mod reseal;
 mod seal;
 mod serve;
 mod service_proxy;
+mod sops;
 mod tree;
 mod unseal;
 mod update;

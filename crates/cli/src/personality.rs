@@ -8,6 +8,7 @@ use std::path::Path;
 enum Personality {
     Bulla,
     Kubeseal,
+    Sops,
     Controller,
 }
 
@@ -20,6 +21,11 @@ pub(crate) fn run(mut args: Vec<OsString>) -> u8 {
             let words: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
             crate::kubeseal::run(&words.join(" "), rest)
         }
+        (Personality::Sops, skipped) => {
+            let rest = args.split_off(skipped);
+            let words: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
+            crate::sops::run(&words.join(" "), rest)
+        }
         (Personality::Controller, _) => crate::cli::stock::run(args),
     }
 }
@@ -30,11 +36,13 @@ fn choose(args: &[OsString]) -> (Personality, usize) {
     let name = args.first().and_then(|program| Path::new(program).file_stem()?.to_str());
     match name {
         Some("kubeseal") => return (Personality::Kubeseal, 1),
+        Some("sops") => return (Personality::Sops, 1),
         Some("controller") => return (Personality::Controller, 1),
         _ => {}
     }
     match args.get(1).and_then(|word| word.to_str()) {
         Some("kubeseal") => (Personality::Kubeseal, 2),
+        Some("sops") => (Personality::Sops, 2),
         _ => (Personality::Bulla, 1),
     }
 }
@@ -50,6 +58,8 @@ mod tests {
         assert_eq!(choose(&["/usr/local/bin/kubeseal", "--raw"]), (Personality::Kubeseal, 1));
         assert_eq!(choose(&["kubeseal.exe"]), (Personality::Kubeseal, 1));
         assert_eq!(choose(&["bulla", "kubeseal", "--raw"]), (Personality::Kubeseal, 2));
+        assert_eq!(choose(&["/opt/bin/sops", "-d", "f"]), (Personality::Sops, 1));
+        assert_eq!(choose(&["bulla", "sops", "-d", "f"]), (Personality::Sops, 2));
         assert_eq!(choose(&["controller"]), (Personality::Controller, 1));
         assert_eq!(choose(&[]), (Personality::Bulla, 1));
     }

@@ -17,5 +17,6 @@ pub mod go_base64;
 pub mod mac;
 pub mod sealed;
 pub mod secret;
+pub mod sops;
 
 pub use error::Error;

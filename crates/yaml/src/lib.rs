@@ -34,6 +34,7 @@ mod error;
 mod event;
 #[doc(hidden)]
 pub mod fuzz;
+pub mod go3;
 mod json;
 mod limits;
 mod node;

@@ -1,0 +1,1 @@
+//! The audit log: who encrypted, decrypted or rotated which file, in PostgreSQL.

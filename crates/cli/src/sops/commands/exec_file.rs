@@ -1,0 +1,1 @@
+//! `sops exec-file`

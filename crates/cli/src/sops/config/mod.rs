@@ -1,0 +1,1 @@
+//! `.sops.yaml`: creation rules, destination rules, and the stores' settings.

@@ -1,0 +1,1 @@
+//! sops files under bulla's own verbs.

@@ -1,0 +1,71 @@
+//! Who answers for a wrapped data key.
+
+mod age;
+mod pgp;
+
+use bulla_core::secret::SecretBytes;
+use bulla_core::sops::{KeySource, MasterKey};
+
+/// Everybody who is asked for a data key, in this order.
+pub(crate) struct KeyServices {
+    services: Vec<Service>,
+}
+
+/// One of them.
+pub(crate) enum Service {
+    /// This process: age identities, gpg; cloud keys with the clients of the backends.
+    Local(LocalKeys),
+    /// A key service at a URI: `tcp://HOST:PORT`, `unix:///PATH`.
+    Remote(super::keyservice::Client),
+}
+
+/// The keys of this machine. Identities are looked for once, when the first key asks for them, and kept for all files of a run.
+#[derive(Default)]
+pub(crate) struct LocalKeys {}
+
+impl KeyServices {
+    /// The local keys (unless they are switched off), and the services at the URIs.
+    pub(crate) fn new(local: bool, remote: Vec<super::keyservice::Client>) -> Self {
+        let local = local.then(|| Service::Local(LocalKeys::default()));
+        Self { services: local.into_iter().chain(remote.into_iter().map(Service::Remote)).collect() }
+    }
+
+    /// The part of the data key that `key` wraps, or why not: one text for each service, as the real tool words them.
+    pub(crate) fn unwrap(&self, key: &MasterKey) -> Result<SecretBytes, Vec<String>> {
+        self.first(|service| match service {
+            Service::Local(local) => local.unwrap(key),
+            Service::Remote(client) => client.unwrap(key),
+        })
+    }
+
+    /// Wraps a part of the data key: the text that the file has as `enc`.
+    pub(crate) fn wrap(&self, source: &KeySource, part: &[u8]) -> Result<String, Vec<String>> {
+        self.first(|service| match service {
+            Service::Local(local) => local.wrap(source, part),
+            Service::Remote(client) => client.wrap(source, part),
+        })
+    }
+
+    fn first<T>(&self, ask: impl Fn(&Service) -> Result<T, String>) -> Result<T, Vec<String>> {
+        let mut errors = Vec::new();
+        for service in &self.services {
+            match ask(service) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => errors.push(error),
+            }
+        }
+        Err(errors)
+    }
+}
+
+impl LocalKeys {
+    /// Opens `key.enc` with what this machine has.
+    pub(crate) fn unwrap(&self, _key: &MasterKey) -> Result<SecretBytes, String> {
+        Err("no keys yet".to_owned())
+    }
+
+    /// Encrypts a part of the data key to `source`.
+    pub(crate) fn wrap(&self, _source: &KeySource, _part: &[u8]) -> Result<String, String> {
+        Err("no keys yet".to_owned())
+    }
+}

@@ -1,0 +1,26 @@
+//! sops: the personality `sops` (argv[0], `bulla sops`), and what bulla's own verbs need for sops files.
+//!
+//! - `cli`: the command line of sops 3.13.3, both grammars, its help texts and its parser's habits
+//! - `commands`: what each command of it does
+//! - `config`: `.sops.yaml`
+//! - `keys`: who answers for a wrapped data key: age, PGP, remote key services
+//! - `keyservice`: the key service as a client and as a server
+//! - `audit`: the log of who opened what
+//! - `files`: sops files under bulla's own verbs
+//! - `failure`: errors with the exit codes and the texts of the real tool
+
+pub(crate) mod audit;
+mod cli;
+mod commands;
+pub(crate) mod config;
+pub(crate) mod failure;
+pub(crate) mod files;
+pub(crate) mod keys;
+pub(crate) mod keyservice;
+
+use std::ffi::OsString;
+
+/// Runs `sops` with the arguments after its name and returns the exit code.
+pub(crate) fn run(name: &str, args: Vec<OsString>) -> u8 {
+    cli::run(name, args)
+}

@@ -1,0 +1,143 @@
+//! The five formats: bytes to [`Tree`] and back, in the layout that sops writes.
+
+mod binary;
+mod dotenv;
+mod ini;
+mod json;
+mod yaml;
+
+use zeroize::Zeroizing;
+
+use super::{Branch, Error, Metadata, Tree, Value};
+
+/// A format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// YAML, several documents.
+    Yaml,
+    /// JSON, one object.
+    Json,
+    /// `KEY=value` lines.
+    Dotenv,
+    /// Sections of `key = value` lines.
+    Ini,
+    /// Any bytes; encrypted in an envelope of JSON.
+    Binary,
+}
+
+/// How far each level is indented in output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Indents {
+    /// Spaces in YAML; 4 by default.
+    pub yaml: usize,
+    /// Spaces in JSON; -1, the default, is a tab.
+    pub json: i32,
+    /// The same for the envelope of the binary format.
+    pub binary: i32,
+}
+
+impl Default for Indents {
+    fn default() -> Self {
+        Self { yaml: 4, json: -1, binary: -1 }
+    }
+}
+
+impl Format {
+    /// By the ending of the file's name: `.yaml`, `.yml`, `.json`, `.env`, `.ini`, else binary.
+    #[must_use]
+    pub fn of_path(path: &str) -> Self {
+        let is = |ending: &str| path.ends_with(ending);
+        match () {
+            () if is(".yaml") || is(".yml") => Self::Yaml,
+            () if is(".json") => Self::Json,
+            () if is(".env") => Self::Dotenv,
+            () if is(".ini") => Self::Ini,
+            () => Self::Binary,
+        }
+    }
+
+    /// By the word of `--input-type` and `--output-type`.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Yaml, Self::Json, Self::Dotenv, Self::Ini, Self::Binary].into_iter().find(|format| format.word() == word)
+    }
+
+    /// `yaml`, `json`, `dotenv`, `ini`, `binary`
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Yaml => "yaml",
+            Self::Json => "json",
+            Self::Dotenv => "dotenv",
+            Self::Ini => "ini",
+            Self::Binary => "binary",
+        }
+    }
+
+    /// Reads a file that is not encrypted. A key `sops` in it is an item like any other ([`Format::has_metadata`]).
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] with line and column, [`Error::Empty`].
+    pub fn load_plain(self, bytes: &[u8]) -> Result<Tree, Error> {
+        match self {
+            Self::Yaml => yaml::load(bytes),
+            Self::Json => json::load(bytes),
+            Self::Dotenv => dotenv::load(bytes),
+            Self::Ini => ini::load(bytes),
+            Self::Binary => Ok(binary::load(bytes)),
+        }
+    }
+
+    /// Reads an encrypted file: its tree, still encrypted and without the metadata, and the metadata.
+    ///
+    /// # Errors
+    /// As [`Format::load_plain`], and [`Error::MetadataNotFound`], [`Error::Metadata`].
+    pub fn load_encrypted(self, _bytes: &[u8]) -> Result<(Tree, Metadata), Error> {
+        Err(Error::MetadataNotFound)
+    }
+
+    /// Writes a tree that is not encrypted, as sops lays it out.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`].
+    pub fn emit_plain(self, tree: &Tree, indents: Indents) -> Result<Zeroizing<Vec<u8>>, Error> {
+        match self {
+            Self::Yaml => yaml::emit(tree, indents.yaml),
+            Self::Json => json::emit(tree, indents.json),
+            Self::Dotenv => dotenv::emit(tree),
+            Self::Ini => ini::emit(tree),
+            Self::Binary => binary::emit(tree),
+        }
+    }
+
+    /// Writes an encrypted tree with its metadata.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`].
+    pub fn emit_encrypted(self, _tree: &Tree, _metadata: &Metadata, _indents: Indents) -> Result<Vec<u8>, Error> {
+        Err(Error::Empty)
+    }
+
+    /// Writes one value, for `--extract`.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`].
+    pub fn emit_value(self, value: &Value, indents: Indents) -> Result<Zeroizing<Vec<u8>>, Error> {
+        match self {
+            Self::Yaml => yaml::emit_value(value, indents.yaml),
+            Self::Json => json::emit_value(value, indents.json),
+            Self::Dotenv => dotenv::emit_value(value),
+            Self::Ini => ini::emit_value(value),
+            Self::Binary => binary::emit_value(value),
+        }
+    }
+
+    /// Whether a document has what is reserved for the metadata: the key `sops`; in dotenv, keys that begin with `sops_`.
+    #[must_use]
+    pub fn has_metadata(self, document: &Branch) -> bool {
+        document.iter().filter_map(super::Item::name).any(|name| match self {
+            Self::Dotenv => name.starts_with("sops_"),
+            _ => name == "sops",
+        })
+    }
+}
