@@ -20,7 +20,6 @@ mod merge;
 mod numeric;
 mod path;
 mod random;
-mod re2;
 mod regex;
 pub(crate) mod semver;
 mod strings;

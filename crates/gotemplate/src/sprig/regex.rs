@@ -1,8 +1,8 @@
 //! Regular expressions. Those without `must` return nothing or panic in Go; a panic is an error here.
 
-use regex::bytes::{Captures, Regex, RegexBuilder};
+use regex::bytes::{Captures, Regex};
 
-use super::{int, re2, text};
+use super::{int, text};
 use crate::budget::{Buffer, Meter};
 use crate::error::Fail;
 use crate::function::{Function, function};
@@ -55,13 +55,10 @@ fn compile(meter: &Meter, args: &[Value], haystack: usize) -> Result<Regex, Fail
     }
     meter.charge(SMALL_PROGRAM)?;
     let pattern = std::str::from_utf8(pattern).map_err(|_| Fail::new("error parsing regexp: invalid UTF-8"))?;
-    let pattern = re2::translate(pattern)?;
     let limit = if haystack.len() > MAX_TEXT { SMALL_PROGRAM } else { MAX_PROGRAM };
-    RegexBuilder::new(&pattern).size_limit(limit).dfa_size_limit(MAX_PROGRAM).nest_limit(100).build().map_err(|error| {
-        match error {
-            regex::Error::CompiledTooBig(_) => Fail::Budget("regular expression size"),
-            _ => Fail::new("error parsing regexp"),
-        }
+    bulla_goregex::compile(pattern, limit).map_err(|error| match error {
+        bulla_goregex::Error::TooLarge => Fail::Budget("regular expression size"),
+        bulla_goregex::Error::Invalid(_) => Fail::new("error parsing regexp"),
     })
 }
 

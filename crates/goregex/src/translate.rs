@@ -3,9 +3,9 @@
 //! `\d`, `\s`, `\w` and `\b` are ASCII in Go; `\Q…\E` and octal escapes are Go's alone; a brace that is no repetition is
 //! literal in Go; set operations, nested classes and the flags `x`, `u` and `R` are Rust's alone.
 
-use crate::error::Fail;
+use crate::Invalid;
 
-const INVALID: Fail = Fail::new("error parsing regexp");
+const INVALID: Invalid = Invalid;
 
 /// Go's limit on a repetition.
 const MAX_REPEAT: u32 = 1000;
@@ -19,7 +19,7 @@ struct Translator<'p> {
 }
 
 /// The pattern in Rust's syntax.
-pub(super) fn translate(pattern: &str) -> Result<String, Fail> {
+pub(crate) fn translate(pattern: &str) -> Result<String, Invalid> {
     let mut translator = Translator { rest: pattern, out: String::new(), repeatable: false, repeated: false };
     while let Some(next) = translator.next() {
         translator.element(next)?;
@@ -54,7 +54,7 @@ impl Translator<'_> {
         self.atom(&regex::escape(literal.encode_utf8(&mut [0; 4])));
     }
 
-    fn element(&mut self, next: char) -> Result<(), Fail> {
+    fn element(&mut self, next: char) -> Result<(), Invalid> {
         match next {
             '*' | '+' | '?' => self.repetition(&next.to_string()),
             '{' => match bounds(self.rest) {
@@ -97,7 +97,7 @@ impl Translator<'_> {
         }
     }
 
-    fn repetition(&mut self, text: &str) -> Result<(), Fail> {
+    fn repetition(&mut self, text: &str) -> Result<(), Invalid> {
         // Go has no repetition of a repetition, and none of nothing.
         if !self.repeatable || self.repeated {
             return Err(INVALID);
@@ -110,7 +110,7 @@ impl Translator<'_> {
         Ok(())
     }
 
-    fn group(&mut self) -> Result<(), Fail> {
+    fn group(&mut self) -> Result<(), Invalid> {
         self.out.push('(');
         self.repeatable = false;
         self.repeated = false;
@@ -146,7 +146,7 @@ impl Translator<'_> {
         }
     }
 
-    fn escape(&mut self) -> Result<(), Fail> {
+    fn escape(&mut self) -> Result<(), Invalid> {
         let next = self.next().ok_or(INVALID)?;
         match next {
             'Q' => {
@@ -173,7 +173,7 @@ impl Translator<'_> {
     }
 
     /// An escape that means the same inside and outside of a class.
-    fn class_escape(&mut self, next: char) -> Result<String, Fail> {
+    fn class_escape(&mut self, next: char) -> Result<String, Invalid> {
         Ok(match next {
             'd' => "[0-9]".to_owned(),
             'D' => "[^0-9]".to_owned(),
@@ -208,7 +208,7 @@ impl Translator<'_> {
     }
 
     /// The one character that an escape stands for.
-    fn escaped(&mut self, next: char) -> Result<char, Fail> {
+    fn escaped(&mut self, next: char) -> Result<char, Invalid> {
         Ok(match next {
             'a' => '\x07',
             'f' => '\x0c',
@@ -254,7 +254,7 @@ impl Translator<'_> {
         })
     }
 
-    fn class(&mut self) -> Result<(), Fail> {
+    fn class(&mut self) -> Result<(), Invalid> {
         let mut class = String::from("[");
         if self.eat("^") {
             class.push('^');
