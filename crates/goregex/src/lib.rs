@@ -37,12 +37,12 @@ const MAX_AUTOMATON: usize = 512 << 10;
 /// [`Error`], for hostile patterns within bounded time.
 pub fn compile(pattern: &str, limit: usize) -> Result<Regex, Error> {
     let pattern = translate::translate(pattern)?;
-    RegexBuilder::new(&pattern).size_limit(limit).dfa_size_limit(MAX_AUTOMATON).nest_limit(100).build().map_err(|error| {
-        match error {
+    RegexBuilder::new(&pattern).size_limit(limit).dfa_size_limit(MAX_AUTOMATON).nest_limit(100).build().map_err(
+        |error| match error {
             regex::Error::CompiledTooBig(_) => Error::TooLarge,
             _ => Error::Invalid(Invalid),
-        }
-    })
+        },
+    )
 }
 
 #[cfg(test)]

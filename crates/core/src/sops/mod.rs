@@ -29,6 +29,6 @@ pub use keys::{Group, KeyKind, KeySource, MasterKey};
 pub use metadata::Metadata;
 pub use recover::{GroupFailure, KeyFailure, Unrecovered};
 pub use select::{Selection, Selector};
-pub use stores::{Format, Indents};
+pub use stores::{Format, Indents, Leaf, Located, load_located};
 pub use tree::{Branch, Comment, Item, Key, Time, Tree, Value};
 pub use walk::{Decrypted, decrypt, encrypt};

@@ -50,6 +50,8 @@ pub enum Value {
     Text(Zeroizing<Vec<u8>>),
     /// An integer of 64 bits.
     Int(i64),
+    /// An integer above 9223372036854775807 in YAML. It can be read and printed, not encrypted: `unknown type: uint64`.
+    Uint(u64),
     /// Any other number.
     Float(f64),
     /// A truth value.
@@ -169,6 +171,7 @@ impl Value {
             Self::List(_) => "[]interface {}",
             Self::Text(_) => "string",
             Self::Int(_) => "int",
+            Self::Uint(_) => "uint64",
             Self::Float(_) => "float64",
             Self::Bool(_) => "bool",
             Self::Time(_) => "time.Time",

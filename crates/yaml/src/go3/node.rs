@@ -9,15 +9,18 @@ use zeroize::Zeroizing;
 pub struct Node {
     /// What it is.
     pub kind: Kind,
-    /// The tag as it is written (`!custom`, `!!binary`), empty if there is none.
+    /// The tag in short form (`!custom`, `!!binary`), empty if none is written.
     pub tag: String,
     /// The name of an anchor (`&name`), empty if there is none.
     pub anchor: String,
     /// The comments around it.
     pub comments: Comments,
-    /// The source bytes: of a scalar exactly the token, quotes and the header of a block scalar included; of a list or map from its first
-    /// to its last byte. Empty for nodes that were not read.
+    /// The source bytes: of a scalar exactly the token, quotes and the header of a block scalar included (it ends before the line break of
+    /// its last line with text); of a list or map from its first to its last byte. Empty for nodes that were not read, and for a null
+    /// that is not written.
     pub span: Range<usize>,
+    /// The bytes of its tag and anchor, without the space behind them; empty if there are none.
+    pub properties: Range<usize>,
     /// Line in the source, from 1; 0 for nodes that were not read.
     pub line: usize,
     /// Column in characters, from 1.

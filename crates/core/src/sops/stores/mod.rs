@@ -6,6 +6,7 @@ mod ini;
 mod json;
 mod yaml;
 
+pub use yaml::{Leaf, Located, load_located};
 use zeroize::Zeroizing;
 
 use super::{Branch, Error, Metadata, Tree, Value};

@@ -1,0 +1,11 @@
+//! YAML, as sops reads and writes it with go-yaml v3.
+//!
+//! `load` goes from bytes to the tree, and on request says where each leaf of the tree stands in the bytes; `emit` goes back, in the
+//! layout of sops.
+
+mod emit;
+mod load;
+
+pub(super) use emit::{emit, emit_value};
+pub(super) use load::load;
+pub use load::{Leaf, Located, load_located};
