@@ -7,16 +7,25 @@
 //! - `keyservice`: the key service as a client and as a server
 //! - `audit`: the log of who opened what
 //! - `files`: sops files under bulla's own verbs
-//! - `failure`: errors with the exit codes and the texts of the real tool
+//! - `failure`: errors with the exit codes and the texts of the real tool; `unrecovered` and `wrap` lay out the longest of them
+//! - `open`: opening a file, for everybody; `create`: the metadata of a new one
+//! - `log`: the lines on standard error; `go`: how Go quotes, counts and names paths; `version`: versions of files
 
 pub(crate) mod audit;
 mod cli;
-mod commands;
+pub(crate) mod commands;
 pub(crate) mod config;
+pub(crate) mod create;
 pub(crate) mod failure;
 pub(crate) mod files;
+pub(crate) mod go;
 pub(crate) mod keys;
 pub(crate) mod keyservice;
+pub(crate) mod log;
+pub(crate) mod open;
+mod unrecovered;
+pub(crate) mod version;
+mod wrap;
 
 use std::ffi::OsString;
 

@@ -1,14 +1,40 @@
-//! The commands of sops, one file each.
+//! The commands of sops, one file each: `Options` from the command line, and `run`.
 
-mod decrypt;
-mod edit;
-mod encrypt;
-mod exec_env;
-mod exec_file;
-mod filestatus;
-mod groups;
-mod publish;
-mod rotate;
-mod set;
-mod unset;
-mod updatekeys;
+pub(crate) mod completion;
+pub(crate) mod decrypt;
+pub(crate) mod edit;
+pub(crate) mod encrypt;
+pub(crate) mod exec_env;
+pub(crate) mod exec_file;
+pub(crate) mod filestatus;
+pub(crate) mod groups;
+pub(crate) mod keyservice;
+pub(crate) mod publish;
+pub(crate) mod rotate;
+pub(crate) mod set;
+pub(crate) mod unset;
+pub(crate) mod updatekeys;
+
+use bulla_core::sops::{Format, Indents};
+
+use super::keys::KeyServices;
+use super::open::OpenOptions;
+
+/// The formats that a command reads and writes: from `--input-type`, `--output-type`, or the file's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Formats {
+    /// What is read.
+    pub(crate) input: Format,
+    /// What is written.
+    pub(crate) output: Format,
+    /// From `stores` of `.sops.yaml` and `--indent`.
+    pub(crate) indents: Indents,
+}
+
+/// What every command that opens a file is told.
+pub(crate) struct Opening {
+    /// Who is asked for the data key.
+    pub(crate) services: KeyServices,
+    /// `--ignore-mac`, `--decryption-order`
+    pub(crate) how: OpenOptions,
+}
