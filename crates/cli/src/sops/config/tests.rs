@@ -1,0 +1,1 @@
+//! What the file says, as a table.
