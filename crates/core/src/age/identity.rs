@@ -48,7 +48,9 @@ impl Identity {
         Recipient::parse(&text)
     }
 
-    pub(super) fn as_age(&self) -> &dyn age::Identity {
+    /// The identity as the format crate asks for it.
+    #[must_use]
+    pub fn as_age(&self) -> &dyn age::Identity {
         match &self.0 {
             Kind::X25519(identity) => identity,
             Kind::Hybrid(identity) => &**identity,

@@ -5,6 +5,7 @@
 //! the `age` crate's; the hybrid post-quantum stanza, which that crate does not have, is in [`hybrid`]. What does not live here:
 //! files, passphrases, SSH keys, plugins.
 
+mod armored;
 mod hybrid;
 mod identities;
 mod identity;
@@ -12,6 +13,7 @@ mod recipient;
 
 use std::io::Write as _;
 
+pub use armored::{Unopened, decrypt_armored, encrypt_armored};
 pub use identities::Identities;
 pub use identity::Identity;
 pub use recipient::Recipient;

@@ -43,7 +43,9 @@ impl Recipient {
         matches!(self.kind, Kind::Hybrid(_))
     }
 
-    pub(super) fn as_age(&self) -> &dyn age::Recipient {
+    /// The recipient as the format crate asks for it.
+    #[must_use]
+    pub fn as_age(&self) -> &dyn age::Recipient {
         match &self.kind {
             Kind::X25519(recipient) => recipient,
             Kind::Hybrid(recipient) => &**recipient,

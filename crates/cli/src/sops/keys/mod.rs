@@ -3,6 +3,7 @@
 mod age;
 mod pgp;
 
+pub(crate) use age::{Variables, check_recipient};
 use bulla_core::secret::SecretBytes;
 use bulla_core::sops::{KeySource, MasterKey};
 
@@ -20,8 +21,9 @@ pub(crate) enum Service {
 }
 
 /// The keys of this machine. Identities are looked for once, when the first key asks for them, and kept for all files of a run.
-#[derive(Default)]
-pub(crate) struct LocalKeys {}
+pub(crate) struct LocalKeys {
+    age: age::AgeKeys,
+}
 
 impl KeyServices {
     /// The local keys (unless they are switched off), and the services at the URIs.
@@ -58,14 +60,26 @@ impl KeyServices {
     }
 }
 
+impl Default for LocalKeys {
+    fn default() -> Self {
+        Self { age: age::AgeKeys::new(Variables::system()) }
+    }
+}
+
 impl LocalKeys {
     /// Opens `key.enc` with what this machine has.
-    pub(crate) fn unwrap(&self, _key: &MasterKey) -> Result<SecretBytes, String> {
-        Err("no keys yet".to_owned())
+    pub(crate) fn unwrap(&self, key: &MasterKey) -> Result<SecretBytes, String> {
+        match &key.source {
+            KeySource::Age { recipient } => self.age.unwrap(recipient, &key.enc),
+            _ => Err("no keys yet".to_owned()),
+        }
     }
 
     /// Encrypts a part of the data key to `source`.
-    pub(crate) fn wrap(&self, _source: &KeySource, _part: &[u8]) -> Result<String, String> {
-        Err("no keys yet".to_owned())
+    pub(crate) fn wrap(&self, source: &KeySource, part: &[u8]) -> Result<String, String> {
+        match source {
+            KeySource::Age { recipient } => self.age.wrap(recipient, part),
+            _ => Err("no keys yet".to_owned()),
+        }
     }
 }

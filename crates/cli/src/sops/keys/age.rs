@@ -1,1 +1,0 @@
-//! age identities: every place where the real tool looks for them, in its order.
