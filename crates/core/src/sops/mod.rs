@@ -23,12 +23,12 @@ mod tree;
 mod typed;
 mod walk;
 
-pub use cipher::{DataKey, Nonces};
+pub use cipher::{DataKey, Nonces, is_sealed};
 pub use error::Error;
 pub use keys::{Group, KeyKind, KeySource, MasterKey};
 pub use metadata::Metadata;
 pub use recover::{GroupFailure, KeyFailure, Unrecovered};
-pub use select::{Selection, Selector};
+pub use select::{DEFAULT_UNENCRYPTED_SUFFIX, Selection, Selector, go_regex};
 pub use stores::{Format, Indents, Leaf, Located, load_located};
 pub use tree::{Branch, Comment, Item, Key, Time, Tree, Value};
-pub use walk::{Decrypted, decrypt, encrypt};
+pub use walk::{Decrypted, decrypt, encrypt, mac};

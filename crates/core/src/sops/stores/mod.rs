@@ -2,6 +2,7 @@
 
 mod binary;
 mod dotenv;
+mod entry;
 mod ini;
 mod json;
 mod yaml;
@@ -9,6 +10,7 @@ mod yaml;
 pub use yaml::{Leaf, Located, load_located};
 use zeroize::Zeroizing;
 
+use self::entry::Flatness;
 use super::{Branch, Error, Metadata, Tree, Value};
 
 /// A format.
@@ -93,8 +95,13 @@ impl Format {
     ///
     /// # Errors
     /// As [`Format::load_plain`], and [`Error::MetadataNotFound`], [`Error::Metadata`].
-    pub fn load_encrypted(self, _bytes: &[u8]) -> Result<(Tree, Metadata), Error> {
-        Err(Error::MetadataNotFound)
+    pub fn load_encrypted(self, bytes: &[u8]) -> Result<(Tree, Metadata), Error> {
+        let mut tree = match self {
+            Self::Binary => json::load(bytes)?,
+            _ => self.load_plain(bytes)?,
+        };
+        let metadata = entry::extract(&mut tree, self.flatness())?;
+        Ok((tree, metadata))
     }
 
     /// Writes a tree that is not encrypted, as sops lays it out.
@@ -115,8 +122,22 @@ impl Format {
     ///
     /// # Errors
     /// [`Error::Unwritable`].
-    pub fn emit_encrypted(self, _tree: &Tree, _metadata: &Metadata, _indents: Indents) -> Result<Vec<u8>, Error> {
-        Err(Error::Empty)
+    pub fn emit_encrypted(self, mut tree: Tree, metadata: &Metadata, indents: Indents) -> Result<Vec<u8>, Error> {
+        entry::embed(&mut tree, metadata, self.flatness())?;
+        let bytes = match self {
+            Self::Binary => json::emit(&tree, indents.binary),
+            _ => self.emit_plain(&tree, indents),
+        };
+        // Nothing in it is secret any more.
+        bytes.map(|mut bytes| std::mem::take(&mut *bytes))
+    }
+
+    fn flatness(self) -> Flatness {
+        match self {
+            Self::Yaml | Self::Json | Self::Binary => Flatness::Nested,
+            Self::Ini => Flatness::BelowEntry,
+            Self::Dotenv => Flatness::Full,
+        }
     }
 
     /// Writes one value, for `--extract`.
@@ -140,5 +161,38 @@ impl Format {
             Self::Dotenv => name.starts_with("sops_"),
             _ => name == "sops",
         })
+    }
+}
+
+/// A scalar as Go's `ValToString` prints it, for formats that have nothing but text: `7.0`, `1E+21`, `<nil>`.
+fn scalar_text(value: &Value) -> Zeroizing<String> {
+    Zeroizing::new(match value {
+        Value::Float(number) if number.is_nan() => "NaN".to_owned(),
+        Value::Float(number) if number.is_infinite() => if *number > 0.0 { "+Inf" } else { "-Inf" }.to_owned(),
+        Value::Float(number) => float_text(*number),
+        Value::Int(number) => number.to_string(),
+        Value::Uint(number) => number.to_string(),
+        Value::Bool(value) => value.to_string(),
+        Value::Time(time) => time.as_str().to_owned(),
+        Value::Text(text) => String::from_utf8_lossy(text).into_owned(),
+        Value::Comment(comment) => String::from_utf8_lossy(&comment.text).into_owned(),
+        Value::Null => "<nil>".to_owned(),
+        Value::Map(_) | Value::List(_) => String::new(),
+    })
+}
+
+/// Go's `%G` with the shortest digits, and at least one decimal: an exponent below 1e-4 and from 1e21 on.
+fn float_text(number: f64) -> String {
+    let scientific = format!("{number:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    match exponent.parse::<i32>() {
+        Ok(power) if number != 0.0 && !(-4..21).contains(&power) => {
+            let sign = if power < 0 { '-' } else { '+' };
+            format!("{digits}E{sign}{:02}", power.abs())
+        }
+        _ => {
+            let text = number.to_string();
+            if text.contains('.') { text } else { format!("{text}.0") }
+        }
     }
 }
