@@ -34,6 +34,12 @@ impl Default for Selector {
 }
 
 impl Selector {
+    /// No selector: everything is encrypted, and the metadata says nothing about it (the binary format).
+    #[must_use]
+    pub fn none() -> Self {
+        Self::UnencryptedSuffix(String::new())
+    }
+
     /// The names in the metadata and in `.sops.yaml`, in the order of the metadata.
     pub const NAMES: [&str; 6] = [
         "encrypted_comment_regex",

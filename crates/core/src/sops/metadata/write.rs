@@ -17,7 +17,9 @@ impl Metadata {
         branch.push(Item::new("lastmodified", Value::text(self.last_modified.as_str())));
         branch.push(Item::new("mac", Value::text(self.mac.as_str())));
         branch.push(Item::new("version", Value::text(self.version.as_str())));
-        branch.push(Item::new(self.selector.name(), Value::text(self.selector.text())));
+        if !self.selector.text().is_empty() {
+            branch.push(Item::new(self.selector.name(), Value::text(self.selector.text())));
+        }
         if self.mac_only_encrypted {
             branch.push(Item::new("mac_only_encrypted", Value::Bool(true)));
         }
