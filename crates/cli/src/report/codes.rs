@@ -144,6 +144,11 @@ codes! {
     PluginMissing = "E0825", "the kubeconfig's credential plugin is not there";
 
     Internal = "E0901", "something failed that should not";
+
+    SopsConfigMalformed = "E1080", "the file .sops.yaml cannot be understood";
+    SopsConfigKey = "E1081", "a key in .sops.yaml does not exist";
+    SopsConfigValue = "E1082", "a value in .sops.yaml cannot be used";
+    SopsConfigNoRule = "E1083", "no creation rule matches the file";
 }
 
 #[cfg(test)]

@@ -136,6 +136,20 @@ impl Node {
         }
     }
 
+    /// What this is, for messages.
+    pub(super) fn kind_name(&self) -> &'static str {
+        match &self.kind {
+            Kind::Scalar { scalar, .. } => match scalar {
+                Scalar::Null => "nothing",
+                Scalar::Bool(_) => "a boolean",
+                Scalar::Int(_) | Scalar::Float(_) => "a number",
+                Scalar::Text => "text",
+            },
+            Kind::List(_) => "a list",
+            Kind::Map(_) => "a map",
+        }
+    }
+
     /// What Go calls the type of this value when it decodes it into anything.
     pub(super) fn go_type(&self) -> &'static str {
         match &self.kind {

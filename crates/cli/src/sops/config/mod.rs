@@ -13,6 +13,7 @@ mod keys;
 mod model;
 mod recipient;
 mod rules;
+mod shape;
 
 use std::path::{Path, PathBuf};
 
@@ -125,7 +126,10 @@ impl Config {
     }
 
     fn parse(path: &Path, bytes: &[u8]) -> Result<Self, String> {
-        let document = document::parse(bytes)?;
+        Self::from_document(path, document::parse(bytes)?)
+    }
+
+    fn from_document(path: &Path, document: document::Node) -> Result<Self, String> {
         let model = model::decode(&document)?;
         let folder = absolute(path.parent().unwrap_or_else(|| Path::new("")));
         Ok(Self { path: path.to_owned(), folder, document, model })
@@ -146,6 +150,11 @@ impl Config {
     /// if it were not there. `context` is for the KMS keys of rules without `key_groups`.
     pub(crate) fn creation_for(&self, path: &Path, context: &Context) -> Result<Option<Creation>, Failure> {
         rules::creation(self, path, context)
+    }
+
+    /// [`Config::creation_for`] for bulla's own verbs: what is wrong is said with the hint that mends it.
+    pub(crate) fn creation_of(&self, path: &Path, context: &Context) -> report::Result<Option<Creation>> {
+        check::creation(self, path, context)
     }
 
     /// Where a file is published, and how it is encrypted on the way; `path` as it was given.

@@ -130,6 +130,11 @@ fn matches(pattern: &str, subject: &[u8]) -> Result<bool, String> {
     Ok(regex.is_match(subject))
 }
 
+/// Whether a pattern is one in Go's syntax.
+pub(super) fn check_pattern(pattern: &str) -> Result<(), String> {
+    matches(pattern, b"").map(drop)
+}
+
 /// What a rule says.
 fn creation_of(rule: &Rule, context: &Context) -> Result<Creation, String> {
     let makers: [fn(String) -> Selector; 6] = [
