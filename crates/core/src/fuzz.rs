@@ -90,3 +90,59 @@ pub fn age_file(bytes: &[u8]) {
     }
     let _ = Identities::from_file(bytes).map(|identities| identities.iter().count());
 }
+
+/// A sops file from a stranger: the first byte chooses the format. What can be read is decrypted, written in every format, and read
+/// again from there.
+pub fn sops_file(bytes: &[u8]) {
+    use crate::sops::{DataKey, Format, Indents, Nonces, decrypt, encrypt};
+    const FORMATS: [Format; 5] = [Format::Yaml, Format::Json, Format::Dotenv, Format::Ini, Format::Binary];
+    let Some((first, bytes)) = bytes.split_first() else { return };
+    let format = FORMATS[usize::from(*first) % FORMATS.len()];
+    let Some(key) = DataKey::from_bytes(&[7; 32]) else { return };
+    if let Ok((mut tree, metadata)) = format.load_encrypted(bytes) {
+        let _ = metadata.recover(&[], &mut |_| Err(Vec::new()));
+        let _ = metadata.check_mac(&key, "");
+        match decrypt(&mut tree, &key, &metadata) {
+            Ok(_) => drop(format.emit_plain(&tree, Indents::default())),
+            Err(error) => drop(error.to_string()),
+        }
+    }
+    match format.load_plain(bytes) {
+        Ok(mut tree) => {
+            for other in FORMATS {
+                if let Ok(text) = other.emit_plain(&tree, Indents::default()) {
+                    let _ = other.load_plain(&text).map(|tree| tree.documents.len());
+                }
+            }
+            let metadata = crate::sops::Metadata::new(crate::sops::Selector::default());
+            if encrypt(&mut tree, &key, &metadata, &Nonces::default()).is_ok() {
+                let _ = format.emit_encrypted(tree, &metadata, Indents::default());
+            }
+        }
+        Err(error) => drop(error.to_string()),
+    }
+}
+
+/// The metadata of a sops file from a stranger, nested and flat, and an encrypted value.
+pub fn sops_metadata(bytes: &[u8]) {
+    use crate::sops::{DataKey, Format, Indents, Metadata, Value};
+    if let Some(key) = DataKey::from_bytes(&[7; 32]) {
+        let _ = key.open_value(bytes, "a:").map(|value| value.go_type());
+    }
+    let Ok(tree) = Format::Json.load_plain(bytes) else { return };
+    for format in [Format::Json, Format::Dotenv] {
+        let _ = format.load_encrypted(bytes).map(|(_, metadata)| metadata.unknown.len());
+    }
+    let Some(Value::Map(_)) = tree.documents.first().map(|items| Value::Map(items.clone())) else { return };
+    match Metadata::from_branch(&tree.documents[0]) {
+        Ok(metadata) => {
+            let again = Metadata::from_branch(&metadata.to_branch());
+            assert!(again.is_ok_and(|again| again.groups == metadata.groups), "what is written is read");
+            for format in [Format::Json, Format::Dotenv, Format::Ini, Format::Yaml] {
+                let tree = crate::sops::Tree { documents: vec![Vec::new()] };
+                let _ = format.emit_encrypted(tree, &metadata, Indents::default());
+            }
+        }
+        Err(error) => drop(error.to_string()),
+    }
+}

@@ -131,7 +131,7 @@ impl Selection {
     fn names(&self, key: &str) -> bool {
         match (&self.selector, &self.pattern) {
             (Selector::UnencryptedSuffix(suffix) | Selector::EncryptedSuffix(suffix), _) => {
-                key.ends_with(suffix.as_str())
+                !suffix.is_empty() && key.ends_with(suffix.as_str())
             }
             (Selector::UnencryptedRegex(_) | Selector::EncryptedRegex(_), Some(pattern)) => {
                 pattern.is_match(key.as_bytes())
