@@ -13,6 +13,7 @@ mod error;
 mod keys;
 pub mod layout;
 mod metadata;
+mod places;
 mod recover;
 pub mod second_seal;
 mod select;

@@ -1,8 +1,20 @@
-//! The second seal: two digests in the extension key `bulla` of the metadata, over what the MAC does not cover.
+//! The second seal: digests in the extension key `bulla` of the metadata, over what the MAC does not cover. docs/second-seal.md has the
+//! format, and what it is good for.
 //!
-//! docs/second-seal.md has the format.
+//! Which way the data goes: `lines` makes a tree and its metadata into lines, `object` a document into what an API server keeps of
+//! it; `digest` makes both into digests under a key derived from the data key; `text` is how they stand in the file; `compare` finds
+//! the place that differs.
 
-use super::{DataKey, Error, Metadata, Tree};
+mod compare;
+mod digest;
+mod lines;
+mod object;
+mod text;
+
+use self::digest::SealKey;
+use self::lines::Covered;
+use self::text::{Read, Seal};
+use super::{Branch, DataKey, Error, Metadata, Tree, Value};
 
 /// What the seal of a file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +25,7 @@ pub enum Verdict {
     Unknown,
     /// The file is as it was sealed.
     Intact,
-    /// It is not.
+    /// It is not. At least one breach.
     Broken(Vec<Breach>),
 }
 
@@ -26,30 +38,112 @@ pub struct Breach {
     pub path: String,
 }
 
-/// What a file is besides its bytes.
+/// What a seal states beside its digests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Context<'a> {
-    /// Its path in the repository, with `/`; recorded, and enforced only on request.
+    /// The path of the file in the repository, with `/`; recorded, and enforced only on request.
     pub path: Option<&'a str>,
+    /// Whether comments in encrypted positions are clear on purpose.
+    pub clear_comments: bool,
 }
 
-/// Whether a file has a second seal, of whatever version.
+/// Whether a file has a second seal of a version that is known here. Whoever opens it checks it.
 #[must_use]
 pub fn is_there(metadata: &Metadata) -> bool {
-    metadata.extension.is_some()
+    matches!(read(metadata), Some(Read::Seal(_) | Read::Malformed))
 }
 
-/// Puts a new seal into the metadata. `tree` is the plaintext as it is read back from the bytes that are to be written, for what a store
-/// does to comments and numbers on the way is not a change.
+/// Whether the file states that its comments are clear on purpose. Only a seal that is intact makes that true.
+#[must_use]
+pub fn states_clear_comments(metadata: &Metadata) -> bool {
+    matches!(read(metadata), Some(Read::Seal(seal)) if seal.clear_comments)
+}
+
+/// The path that was recorded when the file was sealed.
+#[must_use]
+pub fn recorded_path(metadata: &Metadata) -> Option<String> {
+    match read(metadata) {
+        Some(Read::Seal(seal)) => seal.path,
+        _ => None,
+    }
+}
+
+/// Puts a new seal into the metadata. `tree` and the metadata are the plaintext as it is read back from the bytes that are to be
+/// written: what a store does to comments and numbers on the way is not a change.
 ///
 /// # Errors
-/// [`Error::RandomGenerator`].
-pub fn renew(_tree: &Tree, _metadata: &mut Metadata, _key: &DataKey, _context: Context<'_>) -> Result<(), Error> {
+/// [`Error::RandomGenerator`], [`Error::InvalidRegex`].
+pub fn renew(tree: &Tree, metadata: &mut Metadata, key: &DataKey, context: Context<'_>) -> Result<(), Error> {
+    let mut salt = [0; text::SALT_BYTES];
+    aws_lc_rs::rand::fill(&mut salt).map_err(|_| Error::RandomGenerator)?;
+    let seal_key = SealKey::derive(key, &salt);
+    let selection = metadata.selector.compile()?;
+    let Context { path, clear_comments } = context;
+    let covered = Covered { tree, metadata, selection: &selection, clear_comments, path };
+    let seal = Seal {
+        salt,
+        objects: tree.documents.iter().map(|document| object::digest(document, &seal_key)).collect(),
+        file: covered.digest(&seal_key),
+        tags: covered.tags(&seal_key),
+        clear_comments,
+        path: path.map(str::to_owned),
+    };
+    metadata.extension = Some(Value::text(seal.print()));
     Ok(())
 }
 
 /// Holds a decrypted tree against the seal.
-#[must_use]
-pub fn check(_tree: &Tree, _metadata: &Metadata, _key: &DataKey) -> Verdict {
-    Verdict::NotSealed
+///
+/// # Errors
+/// [`Error::InvalidRegex`] if the selector is none.
+pub fn check(tree: &Tree, metadata: &Metadata, key: &DataKey) -> Result<Verdict, Error> {
+    let seal = match read(metadata) {
+        None => return Ok(Verdict::NotSealed),
+        Some(Read::Unknown) => return Ok(Verdict::Unknown),
+        Some(Read::Malformed) => {
+            return Ok(Verdict::Broken(vec![Breach { rule: "the seal itself is damaged", path: String::new() }]));
+        }
+        Some(Read::Seal(seal)) => seal,
+    };
+    let seal_key = SealKey::derive(key, &seal.salt);
+    let selection = metadata.selector.compile()?;
+    let (clear_comments, path) = (seal.clear_comments, seal.path.as_deref());
+    let covered = Covered { tree, metadata, selection: &selection, clear_comments, path };
+    let file = digest::equal(&covered.digest(&seal_key), &seal.file);
+    let objects = seal.objects.len() == tree.documents.len()
+        && tree
+            .documents
+            .iter()
+            .zip(&seal.objects)
+            .all(|(document, sealed)| digest::equal(&object::digest(document, &seal_key), sealed));
+    if file && objects {
+        return Ok(Verdict::Intact);
+    }
+    if file {
+        // Nobody without the data key makes one digest right and the other wrong.
+        return Ok(Verdict::Broken(vec![Breach { rule: "the seal itself is damaged", path: String::new() }]));
+    }
+    Ok(Verdict::Broken(match &seal.tags {
+        Some(tags) => compare::breaches(&covered, &seal_key, tags),
+        None => vec![Breach { rule: "structure or a clear value changed", path: String::new() }],
+    }))
 }
+
+/// Whether one decrypted document is an object that was sealed in this file, whatever happened to its comments, its order, and what an
+/// API server owns: for those who get a manifest and not a file.
+#[must_use]
+pub fn holds_object(document: &Branch, metadata: &Metadata, key: &DataKey) -> bool {
+    let Some(Read::Seal(seal)) = read(metadata) else { return false };
+    let is = object::digest(document, &SealKey::derive(key, &seal.salt));
+    seal.objects.iter().any(|sealed| digest::equal(sealed, &is))
+}
+
+fn read(metadata: &Metadata) -> Option<Read> {
+    Some(match metadata.extension.as_ref()? {
+        Value::Text(text) => std::str::from_utf8(text).map_or(Read::Unknown, Seal::read),
+        _ => Read::Unknown,
+    })
+}
+
+#[cfg(test)]
+mod tests;
