@@ -41,3 +41,39 @@ pub(crate) fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     }
     Some(bytes)
 }
+
+/// Columns of a line of folded base64.
+pub(crate) const LINE: usize = 70;
+
+/// How many digits some bytes have, padding included.
+pub(crate) fn encoded_len(bytes: usize) -> usize {
+    bytes.div_ceil(3) * 4
+}
+
+/// Standard base64 as go-yaml writes it: lines of 70 columns, each with its line feed, once there are 70 or more digits.
+pub(crate) fn encode_folded(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let len = encoded_len(bytes.len());
+    let fold = len >= LINE;
+    let mut text = String::with_capacity(len + len / LINE + 1);
+    let mut column = 0;
+    for group in bytes.chunks(3) {
+        let at = |index: usize| u32::from(group.get(index).copied().unwrap_or(0));
+        let bits = at(0) << 16 | at(1) << 8 | at(2);
+        for digit in 0..4 {
+            text.push(match digit <= group.len() {
+                true => char::from(DIGITS[(bits >> (18 - 6 * digit)) as usize & 63]),
+                false => '=',
+            });
+            column += 1;
+            if fold && column == LINE {
+                text.push('\n');
+                column = 0;
+            }
+        }
+    }
+    if fold && column > 0 {
+        text.push('\n');
+    }
+    text
+}

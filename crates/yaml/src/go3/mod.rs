@@ -11,4 +11,4 @@ mod write;
 pub use node::{Comments, Kind, Node, ScalarStyle};
 pub use read::{Document, read};
 pub use resolve::{Scalar, resolve};
-pub use write::{plain_or_quoted, write};
+pub use write::{Encoder, Notes, plain_or_quoted, write};
