@@ -87,7 +87,8 @@ pub(crate) fn read_limited(reader: impl Read, expected: usize) -> io::Result<Zer
     read_up_to(MAX_BYTES, reader, expected)
 }
 
-fn read_up_to(limit: usize, mut reader: impl Read, expected: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+/// Reads up to a limit of the caller.
+pub(crate) fn read_up_to(limit: usize, mut reader: impl Read, expected: usize) -> io::Result<Zeroizing<Vec<u8>>> {
     const FIRST: usize = 16 << 10;
     if expected > limit {
         return Err(io::ErrorKind::FileTooLarge.into());

@@ -8,11 +8,13 @@
 //! - `audit`: the log of who opened what
 //! - `files`: sops files under bulla's own verbs
 //! - `failure`: errors with the exit codes and the texts of the real tool; `unrecovered` and `wrap` lay out the longest of them
-//! - `open`: opening a file, for everybody; `create`: the metadata of a new one
+//! - `open`: opening a file, for everybody; `close`: the way back; `create`: the metadata of a new one
+//! - `place`: where files are read and written; `settings`: configuration and formats; `tree_path`: `["a"][0]`
 //! - `log`: the lines on standard error; `go`: how Go quotes, counts and names paths; `version`: versions of files
 
 pub(crate) mod audit;
 mod cli;
+pub(crate) mod close;
 pub(crate) mod commands;
 pub(crate) mod config;
 pub(crate) mod create;
@@ -23,6 +25,9 @@ pub(crate) mod keys;
 pub(crate) mod keyservice;
 pub(crate) mod log;
 pub(crate) mod open;
+pub(crate) mod place;
+pub(crate) mod settings;
+pub(crate) mod tree_path;
 mod unrecovered;
 pub(crate) mod version;
 mod wrap;

@@ -1,6 +1,6 @@
 //! Opening an encrypted file: its data key, its values, its MAC. Every command that reads one goes through here.
 
-use bulla_core::sops::{DataKey, Error, Format, KeyKind, Metadata, Nonces, Tree};
+use bulla_core::sops::{DataKey, Error, Format, KeyKind, Metadata, Nonces, Tree, Unrecovered};
 
 use super::failure::{Failure, code};
 use super::keys::KeyServices;
@@ -69,9 +69,17 @@ pub(crate) fn open_loaded(
 
 /// The data key, from whoever gives it.
 pub(crate) fn data_key(metadata: &Metadata, services: &KeyServices, order: &[KeyKind]) -> Result<DataKey, Failure> {
-    let key = metadata
-        .recover(order, &mut |key| services.unwrap(key))
-        .map_err(|unrecovered| Failure::new(code::NO_DATA_KEY, unrecovered::text(&unrecovered)))?;
+    recover(metadata, services, order)
+        .map_err(|unrecovered| Failure::new(code::NO_DATA_KEY, unrecovered::text(&unrecovered)))
+}
+
+/// The data key, for a caller that words the failure.
+pub(crate) fn recover(
+    metadata: &Metadata,
+    services: &KeyServices,
+    order: &[KeyKind],
+) -> Result<DataKey, Box<Unrecovered>> {
+    let key = metadata.recover(order, &mut |key| services.unwrap(key))?;
     log::info("SOPS", "Data key recovered successfully");
     Ok(key)
 }

@@ -15,6 +15,17 @@ pub(crate) fn text(unrecovered: &Unrecovered) -> String {
     render(unrecovered, colour)
 }
 
+/// One line, where the real tool has no more.
+pub(crate) fn brief(unrecovered: &Unrecovered) -> String {
+    match &unrecovered.combining {
+        Some(reason) => format!("could not get data key from shamir parts: {reason}"),
+        None => {
+            let opened = unrecovered.groups.iter().filter(|group| group.opened).count();
+            format!("Error getting data key: {} successful groups required, got {opened}", unrecovered.threshold)
+        }
+    }
+}
+
 fn render(unrecovered: &Unrecovered, colour: bool) -> String {
     if let Some(reason) = &unrecovered.combining {
         return format!("could not get data key from shamir parts: {reason}");

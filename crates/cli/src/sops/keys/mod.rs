@@ -32,6 +32,11 @@ impl KeyServices {
         Self { services: local.into_iter().chain(remote.into_iter().map(Service::Remote)).collect() }
     }
 
+    /// Whether there is nobody to ask.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.services.is_empty()
+    }
+
     /// The part of the data key that `key` wraps, or why not: one text for each service, as the real tool words them.
     pub(crate) fn unwrap(&self, key: &MasterKey) -> Result<SecretBytes, Vec<String>> {
         self.first(|service| match service {
