@@ -32,4 +32,4 @@ pub use recover::{GroupFailure, KeyFailure, Unrecovered};
 pub use select::{DEFAULT_UNENCRYPTED_SUFFIX, Selection, Selector, go_regex};
 pub use stores::{Format, Indents, Leaf, Located, load_located};
 pub use tree::{Branch, Comment, Item, Key, Time, Tree, Value};
-pub use walk::{Decrypted, decrypt, encrypt, mac};
+pub use walk::{Decrypted, decrypt, encrypt, mac, selected};

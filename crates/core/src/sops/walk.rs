@@ -57,6 +57,16 @@ pub fn mac(tree: &mut Tree, metadata: &Metadata) -> Result<String, Error> {
     Walk::over(tree, metadata, &mut Nothing)
 }
 
+/// How many values and comments the selector selects. A selector that selects none is a mistake, or the file has nothing to hide.
+///
+/// # Errors
+/// [`Error::NonTextKey`], [`Error::InvalidRegex`].
+pub fn selected(tree: &mut Tree, metadata: &Metadata) -> Result<usize, Error> {
+    let mut count = Count(0);
+    Walk::over(tree, metadata, &mut count)?;
+    Ok(count.0)
+}
+
 /// What is done to each leaf: returns what stands there afterwards. The MAC takes the plaintext.
 trait Work {
     /// A value or comment. `selected` says whether it is, or is to be, encrypted.
@@ -303,6 +313,18 @@ impl Work for Nothing {
     const PLAINTEXT_FIRST: bool = true;
 
     fn leaf(&mut self, _: &mut Value, _: &str, _: bool, _: &Selection) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// Counts what is selected.
+struct Count(usize);
+
+impl Work for Count {
+    const PLAINTEXT_FIRST: bool = true;
+
+    fn leaf(&mut self, _: &mut Value, _: &str, selected: bool, _: &Selection) -> Result<(), Error> {
+        self.0 += usize::from(selected);
         Ok(())
     }
 }
