@@ -3,9 +3,9 @@
 //! Which way the data goes: nodes ([`write()`]) or a caller's own tree → `encoder` (what stands where: levels, indicators, comments) →
 //! `scalar` (which quotes a text needs) and `styles` (how it looks in them) → `lines` (columns, indentation, line breaks).
 //!
-//! In two places the output differs from go-yaml on purpose, both times because go-yaml's own reader refuses what go-yaml writes, or reads
-//! another text: the digit of a block scalar inside a list is its real indentation, and text that begins with a tab gets that digit too
-//! (sops prints `null` for such a value).
+//! In three places the output differs from go-yaml on purpose, each time because go-yaml's own reader refuses what go-yaml writes, or reads
+//! another text: the digit of a block scalar inside a list is its real indentation; text that begins with a tab gets that digit too (sops
+//! prints `null` for such a value); a text with two lines of comment behind it is quoted (the second line would become part of a block).
 
 mod encoder;
 mod lines;

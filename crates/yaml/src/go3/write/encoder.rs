@@ -222,7 +222,11 @@ impl Encoder {
         let part = Part { kind: PartKind::Scalar { multiline: fits.multiline }, mark, len: text.len() };
         let place = self.before(&part, notes);
         let spot = Spot { flow: self.flow > 0, simple_key: place.simple_key };
-        let style = fits.choose(text, wanted, spot);
+        let mut style = fits.choose(text, wanted, spot);
+        // The second line of a comment behind the header of a block would be text of the block.
+        if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) && self.waiting.line.contains(scalar::is_break) {
+            style = ScalarStyle::DoubleQuoted;
+        }
         self.mark(mark);
         let outer = self.indent(true, place);
         match style {
@@ -230,7 +234,11 @@ impl Encoder {
             ScalarStyle::SingleQuoted => styles::single_quoted(&mut self.page, text),
             ScalarStyle::DoubleQuoted => styles::double_quoted(&mut self.page, text),
             ScalarStyle::Literal | ScalarStyle::Folded => {
-                let depth = self.page.indent.unwrap_or(0) - outer.unwrap_or(0);
+                // Line breaks alone have no indentation: go-yaml's digit does no harm.
+                let depth = match text.contains(|character| !scalar::is_break(character)) {
+                    true => self.page.indent.unwrap_or(0) - outer.unwrap_or(0),
+                    false => self.step,
+                };
                 let literal = style == ScalarStyle::Literal;
                 styles::block_header(&mut self.page, if literal { "|" } else { ">" }, text, depth);
                 if self.waiting.line.is_empty() {
