@@ -12,7 +12,7 @@ use crate::report::{Code, Report, Result, os_error};
 
 /// How editing ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(crate) enum Ended {
     /// The editor was left in order.
     Done,
     /// Ctrl-C, or somebody wants this process to end.
@@ -31,7 +31,7 @@ pub(super) fn choose(visual: Option<String>, editor: Option<String>, on_terminal
 }
 
 /// Signals that would end this process at once are held back from now on.
-pub(super) struct Signals {
+pub(crate) struct Signals {
     runtime: tokio::runtime::Runtime,
     #[cfg(unix)]
     end: [tokio::signal::unix::Signal; 2],
@@ -41,7 +41,7 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Before there is anything that would have to be removed.
-    pub(super) fn hold() -> Result<Self> {
+    pub(crate) fn hold() -> Result<Self> {
         let failed = |error: std::io::Error| Report::new(Code::Internal, format!("handle signals: {error}"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         #[cfg(unix)]
@@ -79,9 +79,29 @@ impl Signals {
         }
     }
 
+    /// Waits until a line was read from standard input. No answer is the end of the input; an error, that this process is to end.
+    #[cfg(unix)]
+    pub(crate) fn wait_for_enter(&mut self) -> std::result::Result<bool, Ended> {
+        let Self { runtime, end: [terminate, hangup], interrupt: [ctrl_c, quit] } = self;
+        let (sender, read) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let _ = sender.send(std::io::stdin().read_line(&mut line).is_ok_and(|count| count > 0));
+        });
+        runtime.block_on(async {
+            tokio::select! {
+                read = read => Ok(read.unwrap_or(false)),
+                _ = terminate.recv() => Err(Ended::Interrupted),
+                _ = hangup.recv() => Err(Ended::Interrupted),
+                _ = ctrl_c.recv() => Err(Ended::Interrupted),
+                _ = quit.recv() => Err(Ended::Interrupted),
+            }
+        })
+    }
+
     /// Waits for the editor; no status if this process is to end. And whether Ctrl-C was pressed.
     #[cfg(unix)]
-    fn wait(&mut self, mut child: Child) -> Result<(Option<ExitStatus>, bool)> {
+    pub(crate) fn wait(&mut self, mut child: Child) -> Result<(Option<ExitStatus>, bool)> {
         use rustix::process::{Pid, Signal, kill_process};
         const GRACE: Duration = Duration::from_secs(2);
         let Self { runtime, end: [terminate, hangup], interrupt: [ctrl_c, quit] } = self;
@@ -118,14 +138,14 @@ impl Signals {
     }
 
     #[cfg(not(unix))]
-    fn wait(&mut self, mut child: Child) -> Result<(Option<ExitStatus>, bool)> {
+    pub(crate) fn wait(&mut self, mut child: Child) -> Result<(Option<ExitStatus>, bool)> {
         let _ = &self.runtime;
         let status = child.wait().map_err(|error| Report::new(Code::EditorFails, os_error(&error)))?;
         Ok((Some(status), false))
     }
 
     /// Whether this process was told to end meanwhile.
-    pub(super) fn is_told_to_end(&mut self) -> bool {
+    pub(crate) fn is_told_to_end(&mut self) -> bool {
         #[cfg(unix)]
         {
             const MOMENT: Duration = Duration::from_millis(1);

@@ -8,8 +8,8 @@
 //! into the file.
 
 mod apply;
-mod editor;
-mod place;
+pub(crate) mod editor;
+pub(crate) mod place;
 mod subjects;
 mod text;
 
@@ -134,7 +134,7 @@ fn mistake(problem: String) -> Report {
 }
 
 /// Where a panic ends the process at once, nothing is dropped.
-fn remove_at_panic(folder: &Path) {
+pub(crate) fn remove_at_panic(folder: &Path) {
     let folder = folder.to_owned();
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {

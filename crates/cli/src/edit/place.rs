@@ -14,7 +14,7 @@ use crate::report::{Code, Report, Result, os_error};
 const PREFIX: &str = "bulla-edit-";
 
 /// The folder; dropping it removes everything in it.
-pub(super) struct Private {
+pub(crate) struct Private {
     folder: PathBuf,
     /// Held as long as the folder is in use.
     _lock: File,
@@ -22,7 +22,7 @@ pub(super) struct Private {
 
 impl Private {
     /// Makes the folder, and removes those of runs that were killed.
-    pub(super) fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let candidates = candidates();
         for base in candidates.iter().filter(|base| is_memory(base)) {
             remove_left_over(base);
@@ -44,6 +44,11 @@ impl Private {
         })
     }
 
+    /// In a folder that is in memory, or, for a personality whose tool knows no better, in the system's temporary folder.
+    pub(crate) fn new_somewhere() -> Result<Self> {
+        Self::new().or_else(|report| Self::within(&std::env::temp_dir()).map_err(|_| report))
+    }
+
     fn within(base: &Path) -> io::Result<Self> {
         // Another run may take a new folder for a left-over one before it is locked; it is gone then.
         const ATTEMPTS: usize = 16;
@@ -62,12 +67,12 @@ impl Private {
     }
 
     /// Where it is.
-    pub(super) fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// Writes a new file that its owner alone may read, and returns its path.
-    pub(super) fn write(&self, name: &str, data: &[u8]) -> Result<PathBuf> {
+    pub(crate) fn write(&self, name: &str, data: &[u8]) -> Result<PathBuf> {
         let path = self.folder.join(name);
         let written = || {
             match fs::remove_file(&path) {

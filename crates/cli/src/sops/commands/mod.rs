@@ -12,6 +12,7 @@ pub(crate) mod keyservice;
 pub(crate) mod publish;
 pub(crate) mod rotate;
 pub(crate) mod set;
+mod shell;
 pub(crate) mod unset;
 pub(crate) mod updatekeys;
 

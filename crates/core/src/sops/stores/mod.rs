@@ -165,7 +165,8 @@ impl Format {
 }
 
 /// A scalar as Go's `ValToString` prints it, for formats that have nothing but text: `7.0`, `1E+21`, `<nil>`.
-fn scalar_text(value: &Value) -> Zeroizing<String> {
+#[must_use]
+pub fn scalar_text(value: &Value) -> Zeroizing<String> {
     Zeroizing::new(match value {
         Value::Float(number) if number.is_nan() => "NaN".to_owned(),
         Value::Float(number) if number.is_infinite() => if *number > 0.0 { "+Inf" } else { "-Inf" }.to_owned(),
