@@ -5,7 +5,7 @@
 use zeroize::Zeroizing;
 
 /// A file: its documents in order. Only YAML has more than one.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Tree {
     /// At least one for every file that was read.
     pub documents: Vec<Branch>,
