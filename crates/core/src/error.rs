@@ -85,6 +85,12 @@ pub enum Error {
     /// A recipient of an age file cannot be read.
     #[error("not an age recipient: expected age1…, as age-keygen prints it")]
     AgeRecipient,
+    /// An SSH key cannot be used as a recipient or an identity.
+    #[error(transparent)]
+    AgeSshKey(#[from] crate::age::ssh::SshKeyError),
+    /// Whom an identity stands for is known to its plugin only, or stands behind a passphrase.
+    #[error("the recipient of this identity is not known")]
+    AgeRecipientUnknown,
     /// The secret half of an age key pair was given instead of the public one.
     #[error("this is an age identity, which is secret: give its recipient (age1…), as age-keygen -y prints it")]
     AgeIdentity,

@@ -146,3 +146,17 @@ pub fn sops_metadata(bytes: &[u8]) {
         Err(error) => drop(error.to_string()),
     }
 }
+
+/// A private SSH key from a stranger, and the line of a public one.
+pub fn ssh_key(bytes: &[u8]) {
+    use crate::age::ssh::{Identity, KeyFile, PublicKey};
+    if let Ok(file) = KeyFile::parse(bytes) {
+        let _ = file.public().map(PublicKey::line);
+        if let Ok(key) = file.open() {
+            let _ = Identity::new(&key).map(|identity| identity.public().line());
+        }
+    }
+    if let Ok(line) = std::str::from_utf8(bytes) {
+        let _ = PublicKey::from_line(line).map(|key| key.line());
+    }
+}

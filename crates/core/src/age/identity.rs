@@ -1,7 +1,8 @@
-//! An identity as age-keygen prints it: `AGE-SECRET-KEY-1…` (X25519) or `AGE-SECRET-KEY-PQ-1…` (hybrid, post-quantum).
+//! An identity as age-keygen prints it: `AGE-SECRET-KEY-1…` (X25519) or `AGE-SECRET-KEY-PQ-1…` (hybrid, post-quantum); a private SSH
+//! key; or one of a kind that the caller brings, which may ask somebody.
 
 use crate::Error;
-use crate::age::{Recipient, hybrid};
+use crate::age::{LockedSshKey, Recipient, hybrid, ssh};
 
 /// Somebody who can open files. Secret: no `Debug`, no `Clone`, and it clears itself.
 pub struct Identity(Kind);
@@ -9,9 +10,36 @@ pub struct Identity(Kind);
 enum Kind {
     X25519(age::x25519::Identity),
     Hybrid(Box<hybrid::Identity>),
+    Ssh(Box<ssh::Identity>),
+    LockedSsh(Box<LockedSshKey>),
+    Foreign(Box<dyn age::Identity + Send + Sync>),
 }
 
 impl Identity {
+    /// A private SSH key.
+    #[must_use]
+    pub fn from_ssh(key: ssh::Identity) -> Self {
+        Self(Kind::Ssh(Box::new(key)))
+    }
+
+    /// A private SSH key behind a passphrase.
+    #[must_use]
+    pub fn from_locked_ssh(key: LockedSshKey) -> Self {
+        Self(Kind::LockedSsh(Box::new(key)))
+    }
+
+    /// An identity of a kind that the caller brings: a plugin's, a file behind a passphrase.
+    #[must_use]
+    pub fn foreign(identity: Box<dyn age::Identity + Send + Sync>) -> Self {
+        Self(Kind::Foreign(identity))
+    }
+
+    /// Whether it may ask a person or a device although a file is not for it. Such identities are asked after all others.
+    #[must_use]
+    pub fn may_ask(&self) -> bool {
+        matches!(self.0, Kind::Foreign(_))
+    }
+
     /// Reads the text form.
     ///
     /// # Errors
@@ -39,13 +67,28 @@ impl Identity {
     /// The public half: to whom a file has to be encrypted so that this identity opens it.
     ///
     /// # Errors
-    /// [`Error::AgeRecipient`], which no identity causes.
+    /// [`Error::AgeRecipientUnknown`] for identities that the caller brought.
     pub fn recipient(&self) -> Result<Recipient, Error> {
         let text = match &self.0 {
             Kind::X25519(identity) => identity.to_public().to_string(),
             Kind::Hybrid(identity) => identity.recipient().ok_or(Error::AgeRecipient)?,
+            Kind::Ssh(identity) => identity.public().line(),
+            Kind::LockedSsh(identity) => identity.public().line(),
+            Kind::Foreign(_) => return Err(Error::AgeRecipientUnknown),
         };
         Recipient::parse(&text)
+    }
+
+    /// The identity as the format crate takes it.
+    #[must_use]
+    pub fn into_age(self) -> Box<dyn age::Identity + Send + Sync> {
+        match self.0 {
+            Kind::X25519(identity) => Box::new(identity),
+            Kind::Hybrid(identity) => identity,
+            Kind::Ssh(identity) => identity,
+            Kind::LockedSsh(identity) => identity,
+            Kind::Foreign(identity) => identity,
+        }
     }
 
     /// The identity as the format crate asks for it.
@@ -54,6 +97,9 @@ impl Identity {
         match &self.0 {
             Kind::X25519(identity) => identity,
             Kind::Hybrid(identity) => &**identity,
+            Kind::Ssh(identity) => &**identity,
+            Kind::LockedSsh(identity) => &**identity,
+            Kind::Foreign(identity) => &**identity,
         }
     }
 }

@@ -1,21 +1,25 @@
 //! age files (age-encryption.org/v1): to whom a file is encrypted, and the encryption of bytes in memory.
 //!
-//! What lives here: [`Recipient`], the public halves as people paste them, of both kinds that age has natively; and [`Recipients`],
-//! a set of them that a file can be encrypted to; [`Identity`], the secret half, and [`Identities`], which open files. The format is
-//! the `age` crate's; the hybrid post-quantum stanza, which that crate does not have, is in [`hybrid`]. What does not live here:
-//! files, passphrases, SSH keys, plugins.
+//! What lives here: [`Recipient`], the public halves as people paste them; and [`Recipients`], a set of them that a file can be
+//! encrypted to; [`Identity`], the secret half, and [`Identities`], which open files. The format is the `age` crate's; the hybrid
+//! post-quantum stanza, which that crate does not have, is in [`hybrid`], and SSH keys, for which it would bring the `rsa` crate, in
+//! [`ssh`]. Identities behind a passphrase are [`locked`]: who is asked for it is the caller's affair. What does not live here: files,
+//! terminals, plugins.
 
 mod armored;
 mod hybrid;
 mod identities;
 mod identity;
+mod locked;
 mod recipient;
+pub mod ssh;
 
 use std::io::Write as _;
 
 pub use armored::{Unopened, decrypt_armored, encrypt_armored};
 pub use identities::Identities;
 pub use identity::Identity;
+pub use locked::{Ask, LockedFile, LockedSshKey};
 pub use recipient::Recipient;
 
 use crate::Error;

@@ -1,9 +1,10 @@
-//! A recipient as people paste it: `age1…` (X25519) or `age1pq1…` (hybrid, post-quantum).
+//! A recipient as people paste it: `age1…` (X25519), `age1pq1…` (hybrid, post-quantum), or a public SSH key (`ssh-ed25519 …`,
+//! `ssh-rsa …`).
 
 use std::fmt;
 
 use crate::Error;
-use crate::age::hybrid;
+use crate::age::{hybrid, ssh};
 
 /// Somebody to whom a file is encrypted. Public.
 #[derive(Clone)]
@@ -16,14 +17,15 @@ pub struct Recipient {
 enum Kind {
     X25519(age::x25519::Recipient),
     Hybrid(Box<hybrid::Recipient>),
+    Ssh(Box<ssh::Recipient>),
 }
 
 impl Recipient {
     /// Reads the text form.
     ///
     /// # Errors
-    /// [`Error::AgeIdentity`] for the secret half, which is somebody's and must not be there; [`Error::AgeRecipient`] for anything
-    /// else that is none. Neither repeats the text.
+    /// [`Error::AgeIdentity`] for the secret half, which is somebody's and must not be there; [`Error::AgeSshKey`] for an SSH key that
+    /// cannot be used; [`Error::AgeRecipient`] for anything else that is none. None of them repeats the text.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let text = text.trim();
         // ASCII only: a text that begins so has that many bytes.
@@ -32,6 +34,8 @@ impl Recipient {
         }
         let kind = if text.starts_with("age1pq1") {
             Kind::Hybrid(Box::new(hybrid::Recipient::parse(text).ok_or(Error::AgeRecipient)?))
+        } else if text.starts_with("ssh-") {
+            Kind::Ssh(Box::new(ssh::Recipient::parse(text)?))
         } else {
             Kind::X25519(text.parse().map_err(|_| Error::AgeRecipient)?)
         };
@@ -49,6 +53,7 @@ impl Recipient {
         match &self.kind {
             Kind::X25519(recipient) => recipient,
             Kind::Hybrid(recipient) => &**recipient,
+            Kind::Ssh(recipient) => &**recipient,
         }
     }
 }
@@ -98,10 +103,11 @@ mod tests {
         }
         let good = age::x25519::Identity::generate().to_public().to_string();
         let damaged = format!("{}q{}", &good[..10], &good[11..]);
-        for bad in ["", "age1", "age1pq1", "age1pq1qqqq", "ssh-ed25519 AAAA", "äge1", &damaged] {
+        for bad in ["", "age1", "age1pq1", "age1pq1qqqq", "äge1", &damaged] {
             if bad != good {
                 assert!(matches!(Recipient::parse(bad), Err(Error::AgeRecipient)), "{bad}");
             }
         }
+        assert!(matches!(Recipient::parse("ssh-ed25519 AAAA"), Err(Error::AgeSshKey(_))));
     }
 }

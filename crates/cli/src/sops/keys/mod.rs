@@ -1,7 +1,9 @@
 //! Who answers for a wrapped data key.
 
 mod age;
+mod agent;
 mod pgp;
+mod terminal;
 
 pub(crate) use age::{Variables, check_recipient};
 use bulla_core::secret::SecretBytes;

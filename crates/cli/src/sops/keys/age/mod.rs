@@ -3,12 +3,16 @@
 //! - `recipients`: from the text in the file to somebody who can be encrypted to
 //! - `places`: where identities are looked for, in the real tool's order
 //! - `parse`: the lines of an identity file
+//! - `ssh`, `encrypted`, `plugin`: identities that are more than a line of text
 //! - `go`: how the real tool words errors of the operating system and of Bech32
 
+mod encrypted;
 mod go;
 mod parse;
 mod places;
+mod plugin;
 mod recipients;
+mod ssh;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -22,7 +26,7 @@ pub(crate) use recipients::check_recipient;
 
 /// The age identities of this machine. They are looked for once; commands that are asked for one recipient, once for each.
 pub(crate) struct AgeKeys {
-    variables: Variables,
+    variables: Arc<Variables>,
     fixed: OnceLock<Found>,
     commanded: Mutex<HashMap<String, Arc<Found>>>,
 }
@@ -30,7 +34,7 @@ pub(crate) struct AgeKeys {
 impl AgeKeys {
     /// Identities as these variables say.
     pub(crate) fn new(variables: Variables) -> Self {
-        Self { variables, fixed: OnceLock::new(), commanded: Mutex::default() }
+        Self { variables: Arc::new(variables), fixed: OnceLock::new(), commanded: Mutex::default() }
     }
 
     /// Encrypts a part of the data key to a recipient.
@@ -155,6 +159,137 @@ mod tests {
         opens("basic.agepq.yaml", &[("SOPS_AGE_KEY_FILE", &key_file("age-pq.txt"))]);
         let both = format!("cat {} {}", key_file("age-a.txt"), key_file("age-b.txt"));
         opens("basic.age2.yaml", &[("SOPS_AGE_KEY_CMD", &both)]);
+        for (vector, key) in [("basic.agessh.yaml", "ssh_ed25519"), ("basic.agesshrsa.yaml", "ssh_rsa")] {
+            opens(vector, &[("SOPS_AGE_SSH_PRIVATE_KEY_FILE", &key_file(key))]);
+            let command = format!("cat {}", key_file(key));
+            opens(vector, &[("SOPS_AGE_SSH_PRIVATE_KEY_CMD", &command)]);
+        }
+    }
+
+    #[test]
+    fn ssh_keys_of_the_home_folder_are_found_and_bad_ones_named() {
+        let home = tempfile::tempdir().unwrap();
+        let ssh = home.path().join(".ssh");
+        std::fs::create_dir(&ssh).unwrap();
+        let variables = [("HOME", home.path().to_str().unwrap())];
+        std::fs::copy(key_file("ssh_ed25519"), ssh.join("id_ed25519")).unwrap();
+        std::fs::copy(key_file("ssh_rsa"), ssh.join("id_rsa")).unwrap();
+        opens("basic.agessh.yaml", &variables);
+        opens("basic.agesshrsa.yaml", &variables);
+        let vectors = format!("{}/../../tests/vectors/ssh", env!("CARGO_MANIFEST_DIR"));
+        let id_rsa = ssh.join("id_rsa");
+        let shown = id_rsa.display();
+        for (name, expected) in [
+            ("README.md", format!("malformed SSH identity in \"{shown}\": ssh: no key found")),
+            (
+                "ecdsa",
+                format!("malformed SSH identity in \"{shown}\": unsupported SSH identity type: *ecdsa.PrivateKey"),
+            ),
+            (
+                "rsa.pem.locked",
+                format!(
+                    "failed to obtain public \"{shown}.pub\" key for \"{shown}\" SSH key: open {shown}.pub: no such \
+                     file or directory"
+                ),
+            ),
+        ] {
+            std::fs::copy(format!("{vectors}/{name}"), &id_rsa).unwrap();
+            assert!(
+                error(&variables).contains(&format!("loading age identities: {expected}")),
+                "{}",
+                error(&variables)
+            );
+        }
+        let command = format!("cat {vectors}/rsa.locked");
+        assert!(error(&[("SOPS_AGE_SSH_PRIVATE_KEY_CMD", &command)]).contains(
+            "the SSH key returned by running SOPS_AGE_SSH_PRIVATE_KEY_CMD is password protected, which is unsupported. \
+             (\"ssh: this private key is passphrase protected\")"
+        ));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_agent_is_asked_for_the_passphrase_of_an_identity_file() {
+        use std::io::{BufRead as _, BufReader, Write as _};
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("agent");
+        let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let hearing = heard.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                stream.write_all(b"OK Pleased to meet you\n").unwrap();
+                for line in BufReader::new(stream.try_clone().unwrap()).lines() {
+                    let line = line.unwrap();
+                    let answer = match line.split(' ').next() {
+                        // correct horse
+                        Some("GET_PASSPHRASE") if line.contains("SOPS_AGE_KEY_FILE") => {
+                            "OK 636f727265637420686f727365\n"
+                        }
+                        Some("GET_PASSPHRASE") => "S PROGRESS\nERR 83886179 canceled\n",
+                        _ => "OK\n",
+                    };
+                    hearing.lock().unwrap().push(line);
+                    stream.write_all(answer.as_bytes()).unwrap();
+                }
+            }
+        });
+        let file = locked(&format!("# mine\n{MINE}\n"));
+        let path = folder.path().join("key.age");
+        std::fs::write(&path, file).unwrap();
+        let agent = ("GPG_AGENT_INFO", &*format!("{}:1:1", socket.display()));
+        let config = folder.path().join("sops/age/keys.txt");
+        std::fs::create_dir_all(config.parent().unwrap()).unwrap();
+        std::fs::copy(&path, &config).unwrap();
+        assert!(error(&[agent, ("XDG_CONFIG_HOME", folder.path().to_str().unwrap())]).contains(
+            "with age: failed to decrypt identity file: could not read passphrase: gpg-agent passphrase request errored: \
+             gpgagent: Cancel"
+        ));
+        std::fs::remove_file(&config).unwrap();
+        // Another identity opens the file: nobody is asked.
+        let both = [agent, ("SOPS_AGE_KEY", OTHER), ("SOPS_AGE_KEY_FILE", path.to_str().unwrap())];
+        let keys = keys(&both);
+        heard.lock().unwrap().clear();
+        let enc = keys.wrap(&recipient(OTHER), b"key").unwrap();
+        assert!(keys.unwrap(&recipient(OTHER), &enc).is_ok());
+        assert_eq!(*heard.lock().unwrap(), Vec::<String>::new());
+        let enc = keys.wrap(&recipient(MINE), b"key").unwrap();
+        for _ in 0..2 {
+            assert!(keys.unwrap(&recipient(MINE), &enc).is_ok());
+        }
+        let heard = heard.lock().unwrap();
+        let asked: Vec<_> = heard.iter().filter(|line| line.starts_with("GET_PASSPHRASE")).collect();
+        assert!(
+            matches!(&asked[..], [line] if line.starts_with("GET_PASSPHRASE SopsAge") && line.contains(" X Passphrase Enter+"))
+        );
+    }
+
+    #[test]
+    fn where_nobody_can_be_asked_a_protected_file_says_so_and_a_variable_may_hold_one() {
+        use std::io::Write as _;
+        let mut armoured = Vec::new();
+        let mut writer =
+            ::age::armor::ArmoredWriter::wrap_output(&mut armoured, ::age::armor::Format::AsciiArmor).unwrap();
+        writer.write_all(&locked(MINE)).unwrap();
+        writer.finish().unwrap();
+        let text = String::from_utf8(armoured).unwrap();
+        let error = error(&[("SOPS_AGE_KEY", &text), ("GPG_AGENT_INFO", "/nonexistent:1:1")]);
+        assert!(error.contains("failed to decrypt identity file: could not read passphrase: "), "{error}");
+    }
+
+    /// An identity file with the passphrase `correct horse`.
+    fn locked(text: &str) -> Vec<u8> {
+        use std::io::Write as _;
+        let mut recipient = ::age::scrypt::Recipient::new("correct horse".to_owned().into());
+        recipient.set_work_factor(4);
+        let recipient: &dyn ::age::Recipient = &recipient;
+        let mut file = Vec::new();
+        let encryptor = ::age::Encryptor::with_recipients(std::iter::once(recipient)).unwrap();
+        let mut writer = encryptor.wrap_output(&mut file).unwrap();
+        writer.write_all(text.as_bytes()).unwrap();
+        writer.finish().unwrap();
+        file
     }
 
     fn error(variables: &[(&str, &str)]) -> String {

@@ -5,17 +5,19 @@ use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bulla_core::age::Identity;
 use zeroize::Zeroizing;
 
-use super::{go, parse};
+use super::{go, parse, ssh};
 use crate::io::input::{read_file, read_limited};
 use crate::report::os_error;
 
 /// The environment that is asked, so that tests can have their own.
-pub(crate) struct Variables(Box<dyn Fn(&str) -> Option<OsString> + Send + Sync>);
+pub(crate) struct Variables(Lookup);
+
+type Lookup = Box<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
 
 impl Variables {
     /// The environment of this process.
@@ -145,7 +147,7 @@ const SSH_KEY_COMMAND: &str = "SOPS_AGE_SSH_PRIVATE_KEY_CMD";
 const KEY_COMMAND: &str = "SOPS_AGE_KEY_CMD";
 
 /// Looks at every place that does not depend on the recipient.
-pub(super) fn look(variables: &Variables) -> Found {
+pub(super) fn look(variables: &Arc<Variables>) -> Found {
     let mut found = Found::default();
     let name = "SOPS_AGE_SSH_PRIVATE_KEY_FILE";
     let read = variables.get(name).ok_or(Outcome::Unset).and_then(|path| ssh_key(Path::new(&path)));
@@ -163,14 +165,14 @@ pub(super) fn look(variables: &Variables) -> Found {
     let name = "SOPS_AGE_KEY";
     let read = variables.get(name).ok_or(Outcome::Unset).and_then(|text| {
         let text = Zeroizing::new(text.into_encoded_bytes());
-        identities(name, &text, true)
+        identities(name, &text, true, variables)
     });
     found.add(Place::Key, name, read);
     let name = "SOPS_AGE_KEY_FILE";
     let read = variables.get(name).ok_or(Outcome::Unset).and_then(|path| {
         let path = Path::new(&path);
         let text = open(path).map_err(|error| Outcome::Unread(format!("failed to open {name} file: {error}")))?;
-        identities(name, &text, false)
+        identities(name, &text, false, variables)
     });
     found.add(Place::KeyFile, name, read);
     match config_file(variables) {
@@ -181,7 +183,7 @@ pub(super) fn look(variables: &Variables) -> Found {
             } else {
                 open(&path)
                     .map_err(|error| Outcome::Unread(format!("failed to open file: {error}")))
-                    .and_then(|text| identities(&name, &text, false))
+                    .and_then(|text| identities(&name, &text, false, variables))
             };
             found.add(Place::ConfigFile, &name, read);
         }
@@ -200,15 +202,16 @@ pub(super) fn has_commands(variables: &Variables) -> bool {
 }
 
 /// Asks the commands for the identity of a recipient.
-pub(super) fn ask_commands(variables: &Variables, recipient: &str) -> Found {
+pub(super) fn ask_commands(variables: &Arc<Variables>, recipient: &str) -> Found {
     let mut found = Found::default();
     let ask = |name: &str| {
         let command = variables.get(name).ok_or(Outcome::Unset)?;
         output(&command.to_string_lossy(), recipient).map_err(Outcome::Unread)
     };
-    let read = ask(SSH_KEY_COMMAND).and_then(|text| ssh_key_of_command(&text));
+    let read = ask(SSH_KEY_COMMAND)
+        .and_then(|text| ssh::printed(&text, SSH_KEY_COMMAND).map(|key| vec![key]).map_err(Outcome::Unread));
     found.add(Place::SshKeyCommand, SSH_KEY_COMMAND, read);
-    let read = ask(KEY_COMMAND).and_then(|text| identities(KEY_COMMAND, &text, false));
+    let read = ask(KEY_COMMAND).and_then(|text| identities(KEY_COMMAND, &text, false, variables));
     found.add(Place::KeyCommand, KEY_COMMAND, read);
     found
 }
@@ -238,17 +241,12 @@ fn open(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     read_file(path).map_err(|error| go::path_error("open", path, &error))
 }
 
-fn identities(name: &str, text: &[u8], words: bool) -> Result<Vec<Identity>, Outcome> {
-    parse::identities(text, words)
-        .map_err(|error| Outcome::Malformed(format!("failed to parse '{name}' age identities: {error}")))
+fn identities(name: &str, text: &[u8], words: bool, variables: &Arc<Variables>) -> Result<Vec<Identity>, Outcome> {
+    parse::source(name, text, words, variables).map_err(Outcome::Malformed)
 }
 
 fn ssh_key(path: &Path) -> Result<Vec<Identity>, Outcome> {
-    Err(Outcome::Unread(format!("malformed SSH identity in {path:?}: ssh: no key found")))
-}
-
-fn ssh_key_of_command(_text: &[u8]) -> Result<Vec<Identity>, Outcome> {
-    Err(Outcome::Unread(format!("malformed SSH identity returned by running {SSH_KEY_COMMAND}")))
+    ssh::key(path).map(|key| vec![key]).map_err(Outcome::Unread)
 }
 
 /// What a command prints. Its standard error is nobody's business: it may hold anything.

@@ -3,6 +3,7 @@
 use bulla_core::age::{Recipient, encrypt_armored};
 
 use super::go;
+use super::plugin::PluginRecipient;
 
 /// Whether a text is a recipient of some kind.
 ///
@@ -17,12 +18,22 @@ pub(crate) fn check_recipient(text: &str) -> Result<(), String> {
 /// # Errors
 /// As [`check_recipient`].
 pub(super) fn wrap(recipient: &str, part: &[u8]) -> Result<String, String> {
-    let recipient = parse(recipient)?;
-    encrypt_armored(recipient.as_age(), part)
-        .map_err(|_| "failed to create writer for encrypting sops data key with age".to_owned())
+    let failed = "failed to create writer for encrypting sops data key with age";
+    match parse(recipient)? {
+        Wrapper::Native(recipient) => encrypt_armored(recipient.as_age(), part).map_err(|_| failed.to_owned()),
+        Wrapper::Plugin(recipient) => recipient.wrap(part).map_err(|error| format!("{failed}: {error}")),
+    }
 }
 
-fn parse(text: &str) -> Result<Recipient, String> {
+enum Wrapper {
+    Native(Recipient),
+    Plugin(PluginRecipient),
+}
+
+fn parse(text: &str) -> Result<Wrapper, String> {
+    if text.starts_with("age1") && !text.starts_with("age1pq1") && text.matches('1').count() > 1 {
+        return PluginRecipient::parse(text).map(Wrapper::Plugin);
+    }
     let what = if text.starts_with("age1") {
         "Bech32-encoded age public key"
     } else if text.starts_with("ssh-") {
@@ -30,12 +41,13 @@ fn parse(text: &str) -> Result<Recipient, String> {
     } else {
         return Err(format!("failed to parse input, unknown recipient type: {}", shown(text)));
     };
-    Recipient::parse(text).map_err(|error| {
+    Recipient::parse(text).map(Wrapper::Native).map_err(|error| {
+        let kind = if text.starts_with("age1") { "malformed recipient" } else { "malformed SSH recipient:" };
         let reason = match go::bech32(text) {
             Some(reason) if text.starts_with("age1") => reason,
             _ => error.to_string(),
         };
-        format!("failed to parse input as {what}: malformed recipient {}: {reason}", shown(text))
+        format!("failed to parse input as {what}: {kind} {}: {reason}", shown(text))
     })
 }
 
