@@ -27,6 +27,7 @@ mod parallel;
 mod personality;
 mod progress;
 mod quickstart;
+mod recipients;
 mod report;
 mod reseal;
 mod seal;

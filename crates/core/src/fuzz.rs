@@ -94,7 +94,7 @@ pub fn age_file(bytes: &[u8]) {
 /// A sops file from a stranger: the first byte chooses the format. What can be read is decrypted, written in every format, and read
 /// again from there.
 pub fn sops_file(bytes: &[u8]) {
-    use crate::sops::{DataKey, Format, Indents, Nonces, decrypt, encrypt};
+    use crate::sops::{DataKey, Format, Indents, Nonces, decrypt, encrypt, second_seal, strict};
     const FORMATS: [Format; 5] = [Format::Yaml, Format::Json, Format::Dotenv, Format::Ini, Format::Binary];
     let Some((first, bytes)) = bytes.split_first() else { return };
     let format = FORMATS[usize::from(*first) % FORMATS.len()];
@@ -102,6 +102,10 @@ pub fn sops_file(bytes: &[u8]) {
     if let Ok((mut tree, metadata)) = format.load_encrypted(bytes) {
         let _ = metadata.recover(&[], &mut |_| Err(Vec::new()));
         let _ = metadata.check_mac(&key, "");
+        let violations = strict::check(&tree, &metadata, strict::Allow::default());
+        drop(violations.map(|violations| violations.iter().map(ToString::to_string).collect::<String>()));
+        let _ = second_seal::check(&tree, &metadata, &key);
+        let _ = second_seal::recorded_path(&metadata);
         match decrypt(&mut tree, &key, &metadata) {
             Ok(_) => drop(format.emit_plain(&tree, Indents::default())),
             Err(error) => drop(error.to_string()),

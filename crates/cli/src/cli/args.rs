@@ -7,10 +7,13 @@ use clap::{Args as ClapArgs, Parser, ValueEnum};
 
 use super::cert_args::CertCommand;
 use super::commands::commands;
+use super::diff_args::{DIFF, DiffArgs};
 use super::edit_args::{EDIT, EditArgs};
 use super::init_args::{self, CompletionArgs, InitArgs, ManArgs};
 use super::keys_args::KeysCommand;
+use super::recipients_args::RecipientsArgs;
 use super::reseal_args::{RESEAL, ResealArgs};
+use super::run_args::{RUN, RunArgs};
 use super::seal_args::{self, SealArgs};
 use super::serve_args::{ControllerArgs, DevclusterArgs};
 use super::update_args::LiveArgs;
@@ -57,6 +60,12 @@ commands! {
     Reseal(ResealArgs) = "reseal", RESEAL;
     /// Explain why a SealedSecret does not open, and what mends it
     Why(WhyArgs) = "why", WHY;
+    /// Who can open sops files: list them, let one more in, shut one out
+    Recipients(RecipientsArgs) = "recipients";
+    /// Tell what became of each value between two sops files or versions; values stay hidden
+    Diff(DiffArgs) = "diff", DIFF;
+    /// Run a command with the values of sops files in its environment
+    Run(RunArgs) = "run", RUN;
     /// Check sealed files without any private key: well-formed, bound, fresh, complete; and no plain Secret beside them
     Verify(VerifyArgs) = "verify", VERIFY;
     /// Show, fetch or pin sealing certificates

@@ -4,6 +4,7 @@ mod args;
 pub(crate) mod cert_args;
 mod change_args;
 mod commands;
+mod diff_args;
 mod edit_args;
 mod go_values;
 mod help;
@@ -12,10 +13,13 @@ mod init_args;
 pub(crate) mod key_args;
 mod keys_args;
 mod reach_args;
+mod recipients_args;
 mod reseal_args;
+mod run_args;
 mod seal_args;
 mod serve_args;
 pub(crate) mod stock;
+mod trust_args;
 mod update_args;
 mod verify_args;
 mod why_args;
@@ -26,10 +30,13 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 
 use self::args::{Command, Everywhere};
 use self::cert_args::CertCommand;
+use self::recipients_args::RecipientsCommand;
 use crate::io::Console;
 use crate::report::{Code, Exit, Report, Result};
 use crate::serve::{controller, devcluster};
-use crate::{cert, change, completion, edit, init, keys, man, quickstart, reseal, seal, unseal, verify, why};
+use crate::{
+    cert, change, completion, edit, init, keys, man, quickstart, recipients, reseal, seal, sops, unseal, verify, why,
+};
 
 /// Runs `bulla` and returns its exit code.
 pub(crate) fn run(args: Vec<OsString>) -> u8 {
@@ -73,6 +80,16 @@ fn dispatch(command: Command, console: Console) -> Result<Exit> {
         Command::Why(args) => why::run(&args.resolve()?, console),
         Command::Verify(args) => verify::run(&args.resolve()?, console),
         Command::Reseal(args) => reseal::run(&args.resolve()?, console),
+        Command::Recipients(args) => match args.command {
+            RecipientsCommand::List(args) => {
+                let (paths, json) = args.resolve();
+                recipients::list(&paths, json, console)
+            }
+            RecipientsCommand::Add(args) => recipients::change(&args.resolve()?, console),
+            RecipientsCommand::Rm(args) => recipients::change(&args.resolve()?, console),
+        },
+        Command::Diff(args) => sops::diff::run(&args.resolve(), console),
+        Command::Run(args) => sops::run::run(&args.resolve()),
         Command::Cert(args) => match args.command {
             CertCommand::Show(args) => {
                 let (source, choice, json) = args.resolve();

@@ -7,7 +7,7 @@ use clap::Args as ClapArgs;
 use super::args::ClusterArgs;
 use crate::cert::fetch::{CONTROLLER_NAME, CONTROLLER_NAMESPACE};
 use crate::io::Source;
-use crate::report::{Code, Report, Result};
+use crate::report::Result;
 use crate::reseal::online::{self, Identity};
 use crate::reseal::{Opener, Options, ResealMode};
 use crate::service_proxy::Place;
@@ -18,6 +18,7 @@ Examples:
   bulla reseal --key keys.yaml                   everything below this folder, offline
   bulla reseal --key keys.yaml apps/ --check     for CI: exit code 2 if something is stale
   bulla reseal --service-account ci/resealer     through the controller, which keeps its keys
+  bulla reseal                                   sops files: the recipients that .sops.yaml names
   git diff --stat                                only the lines of resealed values differ
 
 Who may read the cluster's keys makes the backup that --key takes with
@@ -51,6 +52,14 @@ pub(crate) struct ResealArgs {
     /// Do everything but replace files
     #[arg(long)]
     dry_run: bool,
+    /// sops files: recipients that .sops.yaml does not name stay, and so does the data key
+    #[arg(long)]
+    keep_unlisted: bool,
+    /// sops files: make a second seal where there is none, or where it does not hold
+    #[arg(long)]
+    seal: bool,
+    #[command(flatten)]
+    trust: super::trust_args::TrustArgs,
     /// Print a JSON report
     #[arg(long)]
     json: bool,
@@ -92,24 +101,25 @@ impl ResealArgs {
     pub(crate) fn resolve(self) -> Result<Options> {
         let (place, identity) = self.controller.resolve();
         let opener = match identity {
-            Some(identity) => Opener::Controller(online::Options { place, identity }),
-            None if self.keys.is_empty() => {
-                return Err(Report::new(Code::NoKeyGiven, "nobody is named who can open the values").hint(
-                    "with private keys: bulla reseal --key keys.yaml\n\
-                     through the controller: bulla reseal --service-account NAMESPACE/ACCOUNT (or --token-file FILE)",
-                ));
-            }
-            None => Opener::Keys {
+            Some(identity) => Some(Opener::Controller(online::Options { place, identity })),
+            None if self.keys.is_empty() => None,
+            None => Some(Opener::Keys {
                 keys: self.keys.iter().map(|path| Source::from_arg(path)).collect(),
                 certificate: self.cert.as_deref().map(super::cert_args::given),
-            },
+            }),
         };
         let mode = match (self.check, self.dry_run) {
             (true, _) => ResealMode::Check,
             (_, true) => ResealMode::DryRun,
             _ => ResealMode::Write,
         };
-        Ok(Options { paths: or_here(self.paths), opener, namespace: self.namespace, mode, json: self.json })
+        let sops = crate::sops::trust::reseal::Options {
+            keep_unlisted: self.keep_unlisted,
+            seal: self.seal,
+            only_look: mode == ResealMode::Check,
+            trust: self.trust.resolve(),
+        };
+        Ok(Options { paths: or_here(self.paths), opener, sops, namespace: self.namespace, mode, json: self.json })
     }
 }
 

@@ -16,6 +16,7 @@ Examples:
   bulla verify apps/ --cert cert.pem --max-age 90d
   bulla verify -o sarif > bulla.sarif            for code scanning; junit for CI servers
   bulla verify --online                          asks the controller whether each value opens
+  bulla verify --require-seal secrets/           sops files: recipients, clear text, seals
 
 No private key is needed. Exit code 0: nothing found, 2: something was, 1: it could not be done.
 Rules have numbers (BV001 …) that stay; docs/verifying.md has the list. --ignore BV011 leaves one out.";
@@ -41,6 +42,18 @@ pub(crate) struct VerifyArgs {
     /// Print JSON; the same as -o json
     #[arg(long, conflicts_with = "output")]
     json: bool,
+    /// sops files: demand a second seal in each
+    #[arg(long)]
+    require_seal: bool,
+    /// sops files: demand that each lies where it was sealed
+    #[arg(long)]
+    require_path: bool,
+    /// sops files: the branch that this one goes to [default: origin/HEAD, origin/main, origin/master, main or master]
+    #[arg(long, value_name = "BRANCH")]
+    base: Option<String>,
+    /// sops files: let pass what strict reading refuses; may be given several times
+    #[arg(long = "allow", value_name = "WHAT", value_delimiter = ',')]
+    allowed: Vec<super::trust_args::Allowed>,
     /// Ask the controller whether each value opens
     #[arg(long)]
     online: bool,
@@ -61,6 +74,12 @@ impl VerifyArgs {
             max_age: self.max_age,
             online: self.online.then_some((place, identity)),
             ignored: self.ignored,
+            sops: crate::verify::Demand {
+                seal: self.require_seal,
+                path: self.require_path,
+                allow: super::trust_args::allow(&self.allowed),
+                base: self.base,
+            },
             format: if self.json { ReportFormat::Json } else { self.output },
         })
     }

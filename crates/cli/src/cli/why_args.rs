@@ -15,6 +15,7 @@ Examples:
   bulla why db.sealed.yaml --key keys.yaml       which key, scope, name or namespace it was sealed for
   bulla why db.sealed.yaml --from-cluster        what the controller says of it
   bulla why db.sealed.yaml --cert cert.pem       what form and size tell, without any key
+  bulla why secrets.enc.yaml                     a sops file: its rule, its keys, its seal
 
 With keys the names of the file's history and of the repository's other objects are tried as well. Exit
 code 0: it opens, or nothing speaks against it; 2: it does not, and the lines tell what mends it.";
@@ -22,7 +23,7 @@ code 0: it opens, or nothing speaks against it; 2: it does not, and the lines te
 /// `bulla why`
 #[derive(Debug, ClapArgs)]
 pub(crate) struct WhyArgs {
-    /// Files with SealedSecrets
+    /// Files with SealedSecrets, or sops files
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// Private key in PEM, or a backup of key Secrets (YAML or JSON); may be given several times

@@ -145,6 +145,26 @@ codes! {
 
     Internal = "E0901", "something failed that should not";
 
+    SopsUnreadable = "E1030", "a sops file cannot be read";
+    NotASopsFile = "E1031", "the file is not one of sops";
+    SopsStrict = "E1032", "a sops file is not as an honest tool writes it";
+    SopsMac = "E1033", "the values are not those that were encrypted";
+    SealBroken = "E1034", "a sops file is not as it was sealed";
+    SealMissing = "E1035", "a sops file has no second seal";
+    SopsLocked = "E1036", "no key here opens the sops file";
+    NoCreationRule = "E1037", "no creation rule can be used for the file";
+    ForeignRecipient = "E1038", "a recipient is not in .sops.yaml";
+    BadRecipient = "E1039", "a recipient is not understood";
+    NoSuchRecipient = "E1040", "nobody of that name can open the files";
+    NobodyLeft = "E1041", "nobody could open the file any more";
+    WhichGroup = "E1042", "it is not clear which key group is meant";
+    NotWrapped = "E1043", "the data key cannot be wrapped";
+    NotInPlace = "E1044", "a sops file cannot be changed in place";
+    RuleByHand = "E1045", "a rule in .sops.yaml is not edited in place";
+    NotStarted = "E1046", "the command cannot be started";
+    SameName = "E1047", "two values would be the same variable";
+    NoVariable = "E1048", "a value cannot be a variable";
+
     SopsConfigMalformed = "E1080", "the file .sops.yaml cannot be understood";
     SopsConfigKey = "E1081", "a key in .sops.yaml does not exist";
     SopsConfigValue = "E1082", "a value in .sops.yaml cannot be used";

@@ -13,7 +13,9 @@ mod keys;
 mod offline;
 pub(crate) mod online;
 mod outcome;
+mod sops;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -28,7 +30,7 @@ use crate::cert::Given;
 use crate::io::{Console, Source};
 use crate::parallel;
 use crate::progress::Progress;
-use crate::report::{Exit, Report, Result};
+use crate::report::{Code, Exit, Report, Result, counted};
 use crate::tree;
 
 /// Files whose values go to the controller together.
@@ -39,8 +41,10 @@ const FILES_AT_ONCE: usize = 256;
 pub(crate) struct Options {
     /// Files and folders.
     pub(crate) paths: Vec<PathBuf>,
-    /// Who opens the values.
-    pub(crate) opener: Opener,
+    /// Who opens the values; without anybody, only sops files are resealed.
+    pub(crate) opener: Option<Opener>,
+    /// What is done to sops files.
+    pub(crate) sops: crate::sops::trust::reseal::Options,
     /// Namespace for SealedSecrets that name none.
     pub(crate) namespace: Option<String>,
     /// Write, or only look.
@@ -67,10 +71,21 @@ pub(crate) use self::outcome::Mode as ResealMode;
 
 /// Runs the command.
 pub(crate) fn run(options: &Options, console: Console) -> Result<Exit> {
-    let files = tree::files(&options.paths, true)?;
+    let sops = crate::sops::files::find(&options.paths)?;
+    let mut files = tree::files(&options.paths, true)?;
+    let is_sops: HashSet<&PathBuf> = sops.iter().collect();
+    files.retain(|path| !is_sops.contains(path));
     let named = |path: &PathBuf| options.paths.contains(path);
-    let (reports, certificates, stopped) = match &options.opener {
-        Opener::Keys { keys, certificate } => {
+    if options.opener.is_none() && (sops.is_empty() || files.iter().any(&named)) {
+        return Err(nobody());
+    }
+    let (sops_reports, sops_stopped) = sops::settle(&sops, options, console)?;
+    let (mut reports, certificates, stopped) = match &options.opener {
+        None => {
+            tell_left_out(&files, console);
+            (Vec::new(), Vec::new(), None)
+        }
+        Some(Opener::Keys { keys, certificate }) if !files.is_empty() || sops.is_empty() => {
             let keys = Keys::load(keys, certificate.as_ref(), Timestamp::now(), console)?;
             let progress = Progress::new("files", files.len(), console);
             // With fewer files than cores the values of one are shared out.
@@ -87,7 +102,8 @@ pub(crate) fn run(options: &Options, console: Console) -> Result<Exit> {
             let stopped = (done < files.len()).then(|| parallel::interrupted(done, files.len()));
             (reports.into_iter().flatten().collect::<Vec<_>>(), keys.used(), stopped)
         }
-        Opener::Controller(place) => {
+        Some(Opener::Keys { .. }) => (Vec::new(), Vec::new(), None),
+        Some(Opener::Controller(place)) => {
             let asker = Asker::connect(place)?;
             let progress = Progress::new("files", files.len(), console);
             let _watch = parallel::Watch::begin();
@@ -110,6 +126,8 @@ pub(crate) fn run(options: &Options, console: Console) -> Result<Exit> {
             (reports, asker.certificates(), stopped)
         }
     };
+    reports.extend(sops_reports);
+    let stopped = stopped.or(sops_stopped);
     let summary = Summary::of(&reports, certificates);
     if options.json {
         outcome::print_json(&reports, &summary, options.mode)?;
@@ -121,6 +139,26 @@ pub(crate) fn run(options: &Options, console: Console) -> Result<Exit> {
         Some(report) => Err(report),
         None => summary.verdict(options.mode),
     }
+}
+
+/// SealedSecrets are not passed over in silence.
+fn tell_left_out(files: &[PathBuf], console: Console) {
+    let mentions = |path: &&PathBuf| {
+        crate::io::input::read(&Source::File((*path).clone())).is_ok_and(|text| tree::mentions_sealed(&text))
+    };
+    let count = files.iter().filter(mentions).count();
+    if count > 0 {
+        let files = counted(count, "file");
+        console.note(&format!("{files} with SealedSecrets left out: nobody is named who can open them (--key FILE)"));
+    }
+}
+
+/// Nobody is named who can open SealedSecrets.
+fn nobody() -> Report {
+    Report::new(Code::NoKeyGiven, "nobody is named who can open the values").hint(
+        "with private keys: bulla reseal --key keys.yaml\n\
+         through the controller: bulla reseal --service-account NAMESPACE/ACCOUNT (or --token-file FILE)",
+    )
 }
 
 /// One batch of files through the controller.

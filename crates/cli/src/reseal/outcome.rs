@@ -49,6 +49,8 @@ pub(super) struct FileReport {
     pub(super) fresh: usize,
     pub(super) stale: usize,
     pub(super) failed: usize,
+    /// A sops file: what is stale about it, in lines. None: another file.
+    pub(super) sops: Option<Vec<String>>,
 }
 
 /// What became of one value.
@@ -70,7 +72,16 @@ pub(super) struct ValueReport {
 
 impl FileReport {
     pub(super) fn new(path: &Path, state: FileState) -> Self {
-        Self { path: path.to_owned(), state, error: None, values: Vec::new(), fresh: 0, stale: 0, failed: 0 }
+        Self {
+            path: path.to_owned(),
+            state,
+            error: None,
+            values: Vec::new(),
+            fresh: 0,
+            stale: 0,
+            failed: 0,
+            sops: None,
+        }
     }
 
     /// Of a file whose values were not looked at.
@@ -131,6 +142,10 @@ pub(super) struct Summary {
     newer: usize,
     templates: usize,
     failed_files: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    sops_files: usize,
+    #[serde(skip_serializing_if = "is_zero")]
+    stale_sops_files: usize,
     /// Fingerprints of the certificates that are sealed with from now on.
     certificates: Vec<String>,
 }
@@ -141,16 +156,22 @@ impl Summary {
         let values =
             |state: &str| reports.iter().flat_map(|report| &report.values).filter(|value| value.state == state).count();
         let done = |report: &&FileReport| report.state != FileState::Failed;
+        let is_sops = |report: &FileReport| report.sops.is_some();
+        let is_stale = |report: &FileReport| matches!(report.state, FileState::Stale | FileState::Resealed);
         Self {
             files: reports.len(),
-            sealed_files: files(&|report| !matches!(report.state, FileState::Nothing | FileState::Template)),
+            sealed_files: files(&|report| {
+                !is_sops(report) && !matches!(report.state, FileState::Nothing | FileState::Template)
+            }),
             fresh: reports.iter().map(|report| report.fresh).sum(),
             stale: reports.iter().filter(done).map(|report| report.stale).sum(),
-            stale_files: files(&|report| matches!(report.state, FileState::Stale | FileState::Resealed)),
+            stale_files: files(&|report| is_stale(report) && !is_sops(report)),
             unproven: values("unproven"),
             newer: values("newer"),
             templates: files(&|report| report.state == FileState::Template),
             failed_files: files(&|report| report.state == FileState::Failed),
+            sops_files: files(&is_sops),
+            stale_sops_files: files(&|report| is_stale(report) && is_sops(report)),
             certificates,
         }
     }
@@ -180,6 +201,18 @@ impl Summary {
                 if self.newer == 1 { "1 value is".to_owned() } else { format!("{} values are", self.newer) }
             ));
         }
+        if self.sops_files > 0 {
+            let files = counted(self.sops_files, "sops file");
+            let stale = self.stale_sops_files;
+            console.note(&match mode {
+                Mode::Write => format!("{stale} of {files} resealed"),
+                Mode::DryRun => format!("{stale} of {files} would be resealed; nothing was written"),
+                Mode::Check => format!("{stale} of {files} stale"),
+            });
+            if self.sealed_files == 0 {
+                return;
+            }
+        }
         if self.sealed_files == 0 && self.failed_files == 0 {
             console.note(&format!("there is no SealedSecret in {}", counted(self.files, "file")));
             return;
@@ -206,21 +239,31 @@ impl Summary {
         if self.failed_files > 0 {
             let verb = if mode == Mode::Check { "checked" } else { "resealed" };
             let message = format!(
-                "{} of {} with SealedSecrets cannot be {verb} and stay as they are",
+                "{} of {}{} cannot be {verb} and stay as they are",
                 self.failed_files,
-                counted(self.sealed_files, "file")
+                counted(self.sealed_files + self.sops_files, "file"),
+                if self.sops_files == 0 { " with SealedSecrets" } else { "" }
             );
             return Err(Report::new(Code::CannotReseal, message)
                 .hint("the lines above say why; bulla why FILE explains a value that does not open"));
         }
-        Ok(if mode == Mode::Check && self.stale > 0 { Exit::Attention } else { Exit::Done })
+        Ok(if mode == Mode::Check && self.stale + self.stale_sops_files > 0 { Exit::Attention } else { Exit::Done })
     }
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The changed or stale values, a line for each object: `FILE: shop/db: password, user`.
 pub(super) fn print_changes(reports: &[FileReport]) -> Result<()> {
     let mut text = String::new();
     for report in reports.iter().filter(|report| matches!(report.state, FileState::Stale | FileState::Resealed)) {
+        if let Some(lines) = &report.sops {
+            text.push_str(&format!("{}:\n", shown(&report.path)));
+            lines.iter().for_each(|line| text.push_str(&format!("  {}\n", harmless(line))));
+            continue;
+        }
         let mut last: Option<&ValueReport> = None;
         for value in report.values.iter().filter(|value| matches!(value.state, "stale" | "resealed")) {
             let same = last.is_some_and(|last| (last.document, last.in_list) == (value.document, value.in_list));
@@ -248,6 +291,8 @@ pub(super) fn print_json(reports: &[FileReport], summary: &Summary, mode: Mode) 
         error: Option<&'a str>,
         fresh: usize,
         values: &'a [ValueReport],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        recipients: Option<&'a [String]>,
     }
     #[derive(Serialize)]
     struct Whole<'a> {
@@ -261,6 +306,7 @@ pub(super) fn print_json(reports: &[FileReport], summary: &Summary, mode: Mode) 
         error: report.error.as_deref(),
         fresh: report.fresh,
         values: &report.values,
+        recipients: report.sops.as_deref(),
     });
     let whole = Whole { written: mode == Mode::Write, files: files.collect(), summary };
     // Texts and numbers do not fail to be written.

@@ -43,6 +43,8 @@ pub(super) struct Facts {
     pub(super) values: Vec<ValueFact>,
     /// The file is a template of a manifest, and was left out.
     pub(super) template: bool,
+    /// It is a file of sops.
+    pub(super) sops: bool,
 }
 
 /// A SealedSecret, for comparison with others.

@@ -12,7 +12,9 @@ mod names;
 mod online;
 mod report;
 mod rules;
+mod sops;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
@@ -33,6 +35,7 @@ use crate::tree;
 
 pub(crate) use self::report::ReportFormat;
 pub(crate) use self::rules::Rule;
+pub(crate) use self::sops::Demand;
 
 /// What to look at.
 #[derive(Debug)]
@@ -47,12 +50,17 @@ pub(crate) struct Options {
     pub(crate) online: Option<(Place, Option<Identity>)>,
     /// Rules that count for nothing.
     pub(crate) ignored: Vec<Rule>,
+    /// What is demanded of sops files.
+    pub(crate) sops: Demand,
     pub(crate) format: ReportFormat,
 }
 
 /// Runs the command.
 pub(crate) fn run(options: &Options, console: Console) -> Result<Exit> {
-    let paths = tree::files(&options.paths, true)?;
+    let mut paths = tree::files(&options.paths, true)?;
+    let known: HashSet<PathBuf> = paths.iter().cloned().collect();
+    // Those of other names than manifests have.
+    paths.extend(crate::sops::files::find(&options.paths)?.into_iter().filter(|path| !known.contains(path)));
     let config = Config::find(Path::new("."))?;
     let now = Timestamp::now();
     let certificates = Certificates::load(options.certificate.as_ref(), config.as_ref())?;
@@ -86,6 +94,9 @@ pub(crate) fn run(options: &Options, console: Console) -> Result<Exit> {
 fn look(path: &Path, options: &Options, config: Option<&Config>, certificates: &Certificates) -> Result<Facts> {
     let named = options.paths.iter().any(|named| named == path);
     let text = input::read(&Source::File(path.to_owned()))?;
+    if crate::sops::files::detect(path, &text).is_some() {
+        return Ok(Facts { findings: sops::check(path, text, &options.sops), sops: true, ..Facts::default() });
+    }
     let cluster = config.and_then(|config| config.cluster_of(path)).map(|cluster| cluster.name.as_str());
     let context = Context {
         modulus: certificates.modulus(cluster),
@@ -96,7 +107,7 @@ fn look(path: &Path, options: &Options, config: Option<&Config>, certificates: &
 }
 
 fn looked(paths: &[PathBuf], files: &[Facts], findings: &[Finding]) -> Looked {
-    let counts = |facts: &Facts| !facts.objects.is_empty() || !facts.findings.is_empty();
+    let counts = |facts: &Facts| facts.sops || !facts.objects.is_empty() || !facts.findings.is_empty();
     let mut names: Vec<String> =
         paths.iter().zip(files).filter(|(_, facts)| counts(facts)).map(|(path, _)| tree::shown(path)).collect();
     for finding in findings {
@@ -109,6 +120,7 @@ fn looked(paths: &[PathBuf], files: &[Facts], findings: &[Finding]) -> Looked {
         objects: files.iter().map(|facts| facts.objects.len()).sum(),
         values: files.iter().map(|facts| facts.values.len()).sum(),
         templates: files.iter().filter(|facts| facts.template).count(),
+        sops: files.iter().filter(|facts| facts.sops).count(),
     }
 }
 
@@ -118,5 +130,9 @@ fn tell(findings: &[Finding], looked: &Looked, console: Console) {
     }
     let (objects, values) = (counted(looked.objects, "SealedSecret"), counted(looked.values, "value"));
     let found = if findings.is_empty() { "nothing found".to_owned() } else { counted(findings.len(), "finding") };
-    console.note(&format!("{objects} with {values} in {}: {found}", counted(looked.files.len(), "file")));
+    let sops = match looked.sops {
+        0 => String::new(),
+        count => format!(" and {}", counted(count, "sops file")),
+    };
+    console.note(&format!("{objects} with {values}{sops} in {}: {found}", counted(looked.files.len(), "file")));
 }

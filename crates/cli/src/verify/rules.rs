@@ -84,6 +84,18 @@ rules! {
     DeprecatedData = "BV018", Warning, "the deprecated field spec.data is used", "seal the plain Secret again";
     Certificate = "BV019", Error, "a sealing certificate cannot be used", "fetch the present one: bulla cert fetch -w FILE";
     NoValues = "BV020", Warning, "a SealedSecret without values", "seal the values into spec.encryptedData, or remove the object";
+    SopsUnreadable = "BV021", Error, "a sops file cannot be read", "take the file from Git's history, or compare it with the version before";
+    SopsClear = "BV022", Error, "what a sops file must encrypt is in clear text", "bulla set FILE KEY encrypts it; if it was pushed, the value is known: change it";
+    SopsManipulated = "BV023", Error, "a sops file is not as an honest tool writes it", "compare it with the version before: git log -p FILE";
+    SopsMissing = "BV024", Error, "a recipient that the rule names cannot open a sops file", "bulla reseal FILE";
+    SopsUnlisted = "BV025", Error, "a recipient of a sops file is not in .sops.yaml", "if it is meant, add it to the rule: bulla recipients add RECIPIENT FILE --rule; else bulla reseal FILE shuts it out";
+    SopsGroups = "BV026", Warning, "key groups or threshold of a sops file are not those of its rule", "bulla reseal FILE";
+    SopsSelector = "BV027", Warning, "a sops file encrypts by another selector than its rule, or by one that matches nothing", "unseal the file and seal it again";
+    SopsNoRule = "BV028", Warning, "no creation rule is for a sops file", "add a rule to .sops.yaml";
+    SopsNotSealed = "BV029", Error, "a sops file has no second seal, and one is demanded", "look at what changed (git log -p FILE), then bulla reseal --seal FILE";
+    SopsSealLost = "BV030", Error, "a sops file had a second seal where the branch began, and has none now", "look at what changed (git log -p FILE), then bulla reseal --seal FILE";
+    SopsWentBack = "BV031", Error, "a sops file is older than where the branch began", "take the newer version; if the older one is meant, write it anew: bulla edit FILE";
+    SopsMoved = "BV032", Error, "a sops file does not lie where it was sealed", "if it was moved on purpose: bulla reseal --seal FILE";
 }
 
 impl Rule {

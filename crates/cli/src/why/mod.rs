@@ -64,7 +64,18 @@ pub(crate) fn run(options: &Options, console: Console) -> Result<Exit> {
         None => None,
     };
     let mut explained = Vec::new();
+    let mut sops = Vec::new();
+    let mut sops_keys: Option<crate::sops::trust::Keys> = None;
     for path in &options.files {
+        if let Some(file) = crate::sops::files::read(path)? {
+            let keys = match sops_keys.take() {
+                Some(keys) => keys,
+                None => crate::sops::trust::Keys::new()?,
+            };
+            sops.push(crate::sops::why::explain(&file, &keys));
+            sops_keys = Some(keys);
+            continue;
+        }
         let file = tree::read(path)?;
         let objects = file.objects();
         let mut sealed: Vec<Sealed<'_>> = objects.iter().filter_map(tree::Object::sealed).collect();
@@ -118,16 +129,26 @@ pub(crate) fn run(options: &Options, console: Console) -> Result<Exit> {
             });
         }
     }
-    let text = if options.json { json(&explained) } else { text(&explained) };
+    let text = if options.json {
+        json(&explained, &sops)
+    } else {
+        text(&explained) + &sops.iter().map(crate::sops::why::Explained::text).collect::<String>()
+    };
     output::write_stdout(text.as_bytes())
         .map_err(|error| Report::new(Code::WriteOutput, format!("write standard output: {}", os_error(&error))))?;
     let all = || explained.iter().flat_map(|one| one.values.iter().map(|(.., answer)| answer).chain(&one.live));
-    if ring.is_none() && options.cluster.is_none() && all().all(|answer| answer.verdict == Verdict::Unknown) {
+    if !explained.is_empty()
+        && ring.is_none()
+        && options.cluster.is_none()
+        && all().all(|answer| answer.verdict == Verdict::Unknown)
+    {
         console.note(
             "form and size are right; whether the values open needs a key (--key FILE) or the cluster (--from-cluster)",
         );
     }
-    Ok(if all().any(|answer| answer.verdict == Verdict::Finding) { Exit::Attention } else { Exit::Done })
+    let found = all().any(|answer| answer.verdict == Verdict::Finding)
+        || sops.iter().any(crate::sops::why::Explained::is_finding);
+    Ok(if found { Exit::Attention } else { Exit::Done })
 }
 
 /// What costs time, and is looked for only when it is needed.
@@ -189,7 +210,7 @@ fn text(explained: &[Explained]) -> String {
     text
 }
 
-fn json(explained: &[Explained]) -> String {
+fn json(explained: &[Explained], sops: &[crate::sops::why::Explained]) -> String {
     let said = |answer: &Answer| json!({"verdict": answer.verdict, "explanation": answer.words, "mend": answer.mend});
     let objects: Vec<_> = explained
         .iter()
@@ -209,5 +230,9 @@ fn json(explained: &[Explained]) -> String {
         })
         .collect();
     // Texts and numbers do not fail to be written.
-    serde_json::to_string_pretty(&json!({"objects": objects})).unwrap_or_default() + "\n"
+    let mut whole = json!({"objects": objects});
+    if !sops.is_empty() {
+        whole["sops"] = sops.iter().map(crate::sops::why::Explained::json).collect();
+    }
+    serde_json::to_string_pretty(&whole).unwrap_or_default() + "\n"
 }

@@ -28,6 +28,7 @@ pub use cipher::{DataKey, Nonces, is_sealed};
 pub use error::Error;
 pub use keys::{Group, KeyKind, KeySource, MasterKey};
 pub use metadata::Metadata;
+pub use places::each_value;
 pub use recover::{GroupFailure, KeyFailure, Unrecovered};
 pub use select::{DEFAULT_UNENCRYPTED_SUFFIX, Selection, Selector, go_regex};
 pub use stores::{Format, Indents, Leaf, Located, load_located};

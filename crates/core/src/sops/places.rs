@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::select::Place as State;
-use super::{Branch, Comment, Key, Selection, Tree, Value};
+use super::{Branch, Comment, Error, Key, Metadata, Selection, Tree, Value, typed};
 
 /// One step from the root of a document.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,34 @@ pub(super) fn visit<'a>(tree: &'a Tree, selection: &Selection, see: &mut dyn FnM
     for (document, branch) in tree.documents.iter().enumerate() {
         Walk { document, steps: Vec::new(), selection, state: State::default(), see }.branch(branch);
     }
+}
+
+/// Shows every value of a tree (maps, lists and comments are none): its place as messages have it, whether the selector says that it
+/// is encrypted, its type (`str`, `int`, `float`, `bool`, `time`, `null`) and its bytes. The tree may be encrypted or not.
+///
+/// # Errors
+/// [`Error::InvalidRegex`] if the selector is none.
+pub fn each_value(
+    tree: &Tree,
+    metadata: &Metadata,
+    see: &mut dyn FnMut(&str, bool, &'static str, &[u8]),
+) -> Result<(), Error> {
+    let selection = metadata.selector.compile()?;
+    visit(tree, &selection, &mut |place, found| {
+        let Found::Value(value) = found else { return };
+        let kind = match value {
+            Value::Map(_) | Value::List(_) | Value::Comment(_) => return,
+            Value::Text(_) => "str",
+            Value::Int(_) | Value::Uint(_) => "int",
+            Value::Float(_) => "float",
+            Value::Bool(_) => "bool",
+            Value::Time(_) => "time",
+            Value::Null => "null",
+        };
+        let bytes = typed::bytes(value).unwrap_or_default();
+        see(&place.to_string(), place.selected, kind, &bytes);
+    });
+    Ok(())
 }
 
 struct Walk<'a, 's> {

@@ -30,6 +30,8 @@ pub(crate) struct Looked {
     pub(crate) objects: usize,
     pub(crate) values: usize,
     pub(crate) templates: usize,
+    /// Files of sops.
+    pub(crate) sops: usize,
 }
 
 /// Writes a report.
@@ -53,7 +55,7 @@ fn json(findings: &[Finding], looked: &Looked) -> String {
         })
         .collect();
     let summary = json!({"files": looked.files.len(), "sealedSecrets": looked.objects, "values": looked.values,
-        "templates": looked.templates, "errors": count(Severity::Error), "warnings": count(Severity::Warning)});
+        "sopsFiles": looked.sops, "templates": looked.templates, "errors": count(Severity::Error), "warnings": count(Severity::Warning)});
     // Texts and numbers do not fail to be written.
     serde_json::to_string_pretty(&json!({"findings": list, "summary": summary})).unwrap_or_default() + "\n"
 }

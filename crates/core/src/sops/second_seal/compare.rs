@@ -91,7 +91,7 @@ fn changed(line: &Now, was: u8) -> &'static str {
         b'D' => "documents added or removed",
         b'S' => "selector changed",
         b'T' => "groups changed",
-        b'C' | b'P' | b'L' => "metadata changed",
+        b'C' | b'G' | b'P' | b'L' => "metadata changed",
         _ if is != was && (container(is) || container(was)) => "structure changed",
         _ if is != was => "type changed",
         b'c' => "comment changed",

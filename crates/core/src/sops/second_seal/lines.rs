@@ -19,6 +19,7 @@ pub(super) struct Covered<'a> {
     pub(super) tree: &'a Tree,
     pub(super) metadata: &'a Metadata,
     pub(super) selection: &'a Selection,
+    pub(super) generation: u64,
     pub(super) clear_comments: bool,
     pub(super) path: Option<&'a str>,
 }
@@ -72,6 +73,7 @@ impl Covered<'_> {
         head(b'S', "selector", selector.as_bytes(), metadata.selector.name());
         head(b'S', "mac_only_encrypted", &[u8::from(metadata.mac_only_encrypted)], "mac_only_encrypted");
         head(b'L', "lastmodified", metadata.last_modified.as_bytes(), "lastmodified");
+        head(b'G', "generation", &self.generation.to_be_bytes(), "generation");
         head(b'C', "comments", &[u8::from(self.clear_comments)], "comments");
         head(b'P', "path", self.path.unwrap_or_default().as_bytes(), "path");
         head(b'T', "shamir_threshold", &number(metadata.shamir_threshold as usize), "shamir_threshold");

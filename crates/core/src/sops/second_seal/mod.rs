@@ -68,6 +68,15 @@ pub fn recorded_path(metadata: &Metadata) -> Option<String> {
     }
 }
 
+/// The generation of a file's seal: a file with a lower one is older. Only a seal that is intact makes that true.
+#[must_use]
+pub fn generation(metadata: &Metadata) -> Option<u64> {
+    match read(metadata) {
+        Some(Read::Seal(seal)) => Some(seal.generation),
+        _ => None,
+    }
+}
+
 /// Puts a new seal into the metadata. `tree` and the metadata are the plaintext as it is read back from the bytes that are to be
 /// written: what a store does to comments and numbers on the way is not a change.
 ///
@@ -79,9 +88,11 @@ pub fn renew(tree: &Tree, metadata: &mut Metadata, key: &DataKey, context: Conte
     let seal_key = SealKey::derive(key, &salt);
     let selection = metadata.selector.compile()?;
     let Context { path, clear_comments } = context;
-    let covered = Covered { tree, metadata, selection: &selection, clear_comments, path };
+    let generation = next_generation(metadata);
+    let covered = Covered { tree, metadata, selection: &selection, generation, clear_comments, path };
     let seal = Seal {
         salt,
+        generation,
         objects: tree.documents.iter().map(|document| object::digest(document, &seal_key)).collect(),
         file: covered.digest(&seal_key),
         tags: covered.tags(&seal_key),
@@ -108,7 +119,8 @@ pub fn check(tree: &Tree, metadata: &Metadata, key: &DataKey) -> Result<Verdict,
     let seal_key = SealKey::derive(key, &seal.salt);
     let selection = metadata.selector.compile()?;
     let (clear_comments, path) = (seal.clear_comments, seal.path.as_deref());
-    let covered = Covered { tree, metadata, selection: &selection, clear_comments, path };
+    let generation = seal.generation;
+    let covered = Covered { tree, metadata, selection: &selection, generation, clear_comments, path };
     let file = digest::equal(&covered.digest(&seal_key), &seal.file);
     let objects = seal.objects.len() == tree.documents.len()
         && tree
@@ -136,6 +148,13 @@ pub fn holds_object(document: &Branch, metadata: &Metadata, key: &DataKey) -> bo
     let Some(Read::Seal(seal)) = read(metadata) else { return false };
     let is = object::digest(document, &SealKey::derive(key, &seal.salt));
     seal.objects.iter().any(|sealed| digest::equal(sealed, &is))
+}
+
+/// One more than before, and at least the seconds of `lastmodified`: so it goes on where sops dropped the seal and set the time.
+fn next_generation(metadata: &Metadata) -> u64 {
+    let modified = metadata.last_modified.parse::<jiff::Timestamp>().map_or(0, jiff::Timestamp::as_second);
+    let next = generation(metadata).map_or(0, |generation| generation.saturating_add(1));
+    next.max(u64::try_from(modified).unwrap_or(0))
 }
 
 fn read(metadata: &Metadata) -> Option<Read> {

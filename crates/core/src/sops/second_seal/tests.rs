@@ -83,6 +83,20 @@ fn a_file_is_intact_and_one_without_a_seal_is_no_attack() {
 }
 
 #[test]
+fn every_seal_is_of_a_later_generation() {
+    let mut metadata = sealed();
+    let first = generation(&metadata).unwrap();
+    assert_eq!(first, 1_767_225_600, "the seconds of lastmodified");
+    renew(&tree(), &mut metadata, &key(), Context::default()).unwrap();
+    assert_eq!(generation(&metadata), Some(first + 1));
+    // sops dropped the seal, and set the time.
+    metadata.extension = None;
+    metadata.last_modified = "2026-01-01T00:01:00Z".to_owned();
+    renew(&tree(), &mut metadata, &key(), Context::default()).unwrap();
+    assert_eq!(generation(&metadata), Some(first + 60));
+}
+
+#[test]
 fn two_seals_of_one_file_share_no_bytes() {
     let text = |metadata: Metadata| match metadata.extension {
         Some(Value::Text(text)) => String::from_utf8(text.to_vec()).unwrap(),

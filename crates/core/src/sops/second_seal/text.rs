@@ -1,4 +1,4 @@
-//! The seal as it stands in a file: `SEAL[BULLA1,salt:…,object:…,file:…,items:…,path:…]`, one line of text in every format.
+//! The seal as it stands in a file: `SEAL[BULLA1,salt:…,generation:…,object:…,file:…,items:…,path:…]`, one line of text in every format.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,6 +18,8 @@ const VERSION: &str = "BULLA1";
 pub(super) struct Seal {
     /// Drawn for each seal, so that equal values leave no equal bytes behind.
     pub(super) salt: [u8; SALT_BYTES],
+    /// Grows with every seal of a file.
+    pub(super) generation: u64,
     /// One digest for each document.
     pub(super) objects: Vec<[u8; DIGEST_BYTES]>,
     /// The digest of the file.
@@ -44,7 +46,7 @@ impl Seal {
     /// The text.
     pub(super) fn print(&self) -> String {
         let base64 = |bytes: &[u8]| STANDARD.encode(bytes);
-        let mut text = format!("{BEGIN}{VERSION},salt:{}", base64(&self.salt));
+        let mut text = format!("{BEGIN}{VERSION},salt:{},generation:{}", base64(&self.salt), self.generation);
         text += &format!(",object:{},file:{}", base64(self.objects.as_flattened()), base64(&self.file));
         if let Some(tags) = &self.tags {
             text += &format!(",items:{}", base64(tags.as_flattened()));
@@ -83,6 +85,7 @@ impl Seal {
         };
         Some(Self {
             salt: bytes("salt")?.try_into().ok()?,
+            generation: field("generation")?.parse().ok()?,
             objects: chunks(&bytes("object")?)?,
             file: bytes("file")?.try_into().ok()?,
             tags,
@@ -133,6 +136,7 @@ mod tests {
     fn seal() -> Seal {
         Seal {
             salt: [1; SALT_BYTES],
+            generation: 1_763_000_000,
             objects: vec![[2; DIGEST_BYTES], [3; DIGEST_BYTES]],
             file: [4; DIGEST_BYTES],
             tags: Some(vec![[5; TAG_BYTES]; 3]),
@@ -152,6 +156,7 @@ mod tests {
             (text.replace("BULLA1", "BULLA2"), Read::Unknown),
             ("some text".to_owned(), Read::Unknown),
             (text.replace("salt:", "sand:"), Read::Malformed),
+            (text.replace("generation:", "generation:0"), Read::Malformed),
             (text.replace("comments:clear", "comments:Clear"), Read::Malformed),
             (text.replace(",comments:clear", ",comments:clear,comments:clear"), Read::Malformed),
             (text.replace("]", ",x:y]"), Read::Malformed),
