@@ -2,6 +2,7 @@
 
 use bulla_core::sops::{DataKey, Error, Format, Indents, Metadata, Nonces, Tree};
 
+use super::allow::Allow;
 use super::failure::{Failure, code};
 use super::keys::KeyServices;
 use super::log;
@@ -53,19 +54,41 @@ pub(crate) fn wrap_data_key(metadata: &mut Metadata, key: &DataKey, services: &K
 
 /// Encrypts the values and puts time and MAC into the metadata.
 pub(crate) fn encrypt(tree: &mut Tree, metadata: &mut Metadata, key: &DataKey, nonces: &Nonces) -> Result<(), Failure> {
-    let mac = bulla_core::sops::encrypt(tree, key, metadata, nonces).map_err(|error| match error {
-        Error::InvalidRegex { .. } => Failure::generic(error.to_string()),
-        // The real tool's first line; where it is stands behind.
-        Error::Unsealable { path, reason } => Failure::new(
-            code::ENCRYPT_TREE,
-            format!("Error encrypting tree: Error walking tree: {reason}\nThe value is at {path}"),
-        ),
-        other => Failure::new(code::ENCRYPT_TREE, format!("Error encrypting tree: Error walking tree: {other}")),
-    })?;
+    encrypt_allowing(tree, metadata, key, nonces, Allow::default())
+}
+
+/// [`encrypt`], for a command with flags that let something pass.
+pub(crate) fn encrypt_allowing(
+    tree: &mut Tree,
+    metadata: &mut Metadata,
+    key: &DataKey,
+    nonces: &Nonces,
+    allow: Allow,
+) -> Result<(), Failure> {
+    let usable = allow.usable(metadata);
+    let mac =
+        bulla_core::sops::encrypt(tree, key, usable.as_ref().unwrap_or(metadata), nonces).map_err(
+            |error| match error {
+                Error::InvalidRegex { .. } => invalid_regex(&error),
+                // The real tool's first line; where it is stands behind.
+                Error::Unsealable { path, reason } => Failure::new(
+                    code::ENCRYPT_TREE,
+                    format!("Error encrypting tree: Error walking tree: {reason}\nThe value is at {path}"),
+                ),
+                other => {
+                    Failure::new(code::ENCRYPT_TREE, format!("Error encrypting tree: Error walking tree: {other}"))
+                }
+            },
+        )?;
     metadata.last_modified = now();
     metadata
         .set_mac(key, &mac)
         .map_err(|error| Failure::new(code::ENCRYPT_MAC, format!("Could not encrypt MAC: {error}")))
+}
+
+/// sops takes such a selector for one that matches nothing, and may leave everything in clear text.
+pub(crate) fn invalid_regex(error: &Error) -> Failure {
+    Failure::generic(format!("{error}\nTo let it match nothing, as sops does: --allow-invalid-regex"))
 }
 
 /// The text of the encrypted file.

@@ -63,8 +63,7 @@ impl NewFile {
         let selector = if self.input == Format::Binary {
             selectors.iter().for_each(warn_about_binary);
             mac_only_encrypted = false;
-            // No selector in the metadata, and everything is encrypted.
-            Selector::EncryptedSuffix(String::new())
+            Selector::none()
         } else {
             one_of(selectors)?
         };
@@ -173,7 +172,7 @@ mod tests {
         assert!(metadata.mac_only_encrypted);
         assert_eq!((metadata.version.as_str(), metadata.shamir_threshold), ("3.13.3", 0));
         let metadata = file(flags, Format::Binary).metadata().unwrap();
-        assert_eq!((metadata.selector, metadata.mac_only_encrypted), (Selector::EncryptedSuffix(String::new()), false));
+        assert_eq!((metadata.selector, metadata.mac_only_encrypted), (Selector::none(), false));
     }
 
     #[test]

@@ -10,7 +10,6 @@ pub(crate) mod code {
     pub(crate) const READ: u8 = 2;
     pub(crate) const WRITE: u8 = 3;
     pub(crate) const DUMP: u8 = 4;
-    pub(crate) const CONTEXT_FORMAT: u8 = 6;
     pub(crate) const SET_FORMAT: u8 = 7;
     pub(crate) const CONFLICT: u8 = 8;
     pub(crate) const ENCRYPT_MAC: u8 = 21;

@@ -9,9 +9,11 @@
 //! - `files`: sops files under bulla's own verbs
 //! - `failure`: errors with the exit codes and the texts of the real tool; `unrecovered` and `wrap` lay out the longest of them
 //! - `open`: opening a file, for everybody; `close`: the way back; `create`: the metadata of a new one
+//! - `allow`: what bulla refuses and sops does not, and the flags that let it pass
 //! - `place`: where files are read and written; `settings`: configuration and formats; `tree_path`: `["a"][0]`
 //! - `log`: the lines on standard error; `go`: how Go quotes, counts and names paths; `version`: versions of files
 
+pub(crate) mod allow;
 pub(crate) mod audit;
 mod cli;
 pub(crate) mod close;

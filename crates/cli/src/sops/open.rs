@@ -1,10 +1,13 @@
 //! Opening an encrypted file: its data key, its values, its MAC. Every command that reads one goes through here.
 
-use bulla_core::sops::{DataKey, Error, Format, KeyKind, Metadata, Nonces, Tree, Unrecovered};
+use std::collections::BTreeSet;
 
+use bulla_core::sops::{DataKey, Error, Format, KeyKind, KeySource, Metadata, Nonces, Tree, Unrecovered};
+
+use super::allow::Allow;
 use super::failure::{Failure, code};
 use super::keys::KeyServices;
-use super::{log, unrecovered, version};
+use super::{close, log, unrecovered, version};
 
 /// How a file is opened.
 pub(crate) struct OpenOptions {
@@ -39,21 +42,27 @@ pub(crate) fn open(
     services: &KeyServices,
     options: &OpenOptions,
 ) -> Result<Opened, Failure> {
-    let (tree, metadata) = format.load_encrypted(bytes)?;
-    version::check(&metadata.version)?;
-    open_loaded(tree, metadata, services, options)
+    open_allowing(format, bytes, services, options, Allow::default())
 }
 
-/// Opens what was loaded.
-pub(crate) fn open_loaded(
-    mut tree: Tree,
-    metadata: Metadata,
+/// [`open`], for a command with flags that let something pass.
+pub(crate) fn open_allowing(
+    format: Format,
+    bytes: &[u8],
     services: &KeyServices,
     options: &OpenOptions,
+    allow: Allow,
 ) -> Result<Opened, Failure> {
-    let key = data_key(&metadata, services, &options.order)?;
+    let (mut tree, metadata) = allow.load_encrypted(format, bytes)?;
+    version::check(&metadata.version)?;
+    let key = match data_key(&metadata, services, &options.order) {
+        Err(failure) => key_of_wrong_contexts(&metadata, services, &options.order).ok_or(failure)?,
+        found => found?,
+    };
     log::debug("SOPS", "Decrypting tree");
-    let decrypted = bulla_core::sops::decrypt(&mut tree, &key, &metadata).map_err(|error| not_decrypted(&error))?;
+    let usable = allow.usable(&metadata);
+    let decrypted = bulla_core::sops::decrypt(&mut tree, &key, usable.as_ref().unwrap_or(&metadata))
+        .map_err(|error| not_decrypted(&error))?;
     for path in &decrypted.clear_comments {
         let message = "Found possibly unencrypted comment in file. This is to be expected if the file being decrypted was \
                        created with an older version of SOPS.";
@@ -84,11 +93,88 @@ pub(crate) fn recover(
     Ok(key)
 }
 
+/// Files before 3.3.0 may have wrapped their data key under another KMS encryption context than they state: each key with the value of one,
+/// whichever came last. All of them are tried.
+fn key_of_wrong_contexts(metadata: &Metadata, services: &KeyServices, order: &[KeyKind]) -> Option<DataKey> {
+    if !version::has_context_bug(&metadata.version) {
+        return None;
+    }
+    let key = wrong_contexts(metadata).iter().find_map(|metadata| recover(metadata, services, order).ok())?;
+    log::warn(
+        "SOPS",
+        "The file was written by a version before 3.3.0, with a KMS encryption context that is not the one it states \
+         (https://github.com/mozilla/sops/pull/435). It was opened nevertheless; rotate it to have that mended.",
+    );
+    Some(key)
+}
+
+/// The metadata with each value of the first such context in the place of all others.
+fn wrong_contexts(metadata: &Metadata) -> Vec<Metadata> {
+    let mut keys = metadata
+        .groups
+        .iter()
+        .enumerate()
+        .flat_map(|(group, keys)| keys.keys.iter().enumerate().map(move |(at, key)| (group, at, &key.source)));
+    let affected = keys.find_map(|(group, at, source)| {
+        let KeySource::AwsKms { context, .. } = source else { return None };
+        let values: BTreeSet<&String> = context.iter().map(|(_, value)| value).collect();
+        (values.len() > 1).then_some((group, at, values))
+    });
+    let Some((group, at, values)) = affected else { return Vec::new() };
+    values
+        .into_iter()
+        .map(|value| {
+            let mut changed = metadata.clone();
+            if let KeySource::AwsKms { context, .. } = &mut changed.groups[group].keys[at].source {
+                context.iter_mut().for_each(|(_, other)| other.clone_from(value));
+            }
+            changed
+        })
+        .collect()
+}
+
 fn not_decrypted(error: &Error) -> Failure {
+    const CHANGED: &str = "Could not decrypt with AES_GCM: cipher: message authentication failed";
+    // The first line is the real tool's; the others say where, and what can be done.
     let reason = match error {
-        // The first line is the real tool's; the second says where.
+        Error::InvalidRegex { .. } => return close::invalid_regex(error),
+        Error::Sealed { path, reason } if reason.starts_with("it was changed") => {
+            format!("Could not decrypt value: {CHANGED}\nThe value is at {path}")
+        }
+        Error::Sealed { path, reason } if reason.starts_with("text follows") => {
+            format!(
+                "Could not decrypt value: text follows after the ] of the value at {path}\n\
+                 To ignore it, as sops does: --allow-trailing-text"
+            )
+        }
+        Error::Sealed { path, reason } if reason.contains("does not match sops' data format") => {
+            format!("Could not decrypt value: Input string at {path} does not match sops' data format")
+        }
         Error::Sealed { path, reason } => format!("Could not decrypt value: {reason}\nThe value is at {path}"),
         other => other.to_string(),
     };
     Failure::new(code::DECRYPT_TREE, format!("Error decrypting tree: Error walking tree: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use bulla_core::sops::{Group, MasterKey, Selector};
+
+    use super::*;
+
+    #[test]
+    fn wrong_contexts_are_each_value_for_all() {
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let key = |context: Vec<(String, String)>| {
+            MasterKey::new(KeySource::AwsKms { arn: "arn".to_owned(), role: None, context, profile: String::new() })
+        };
+        let mut metadata = Metadata::new(Selector::default());
+        metadata.groups =
+            vec![Group { keys: vec![key(vec![pair("a", "1")]), key(vec![pair("a", "1"), pair("b", "2")])] }];
+        let identities: Vec<String> =
+            wrong_contexts(&metadata).iter().map(|metadata| metadata.groups[0].keys[1].source.identity()).collect();
+        assert_eq!(identities, ["arn|a:1,b:1", "arn|a:2,b:2"]);
+        metadata.groups[0].keys.pop();
+        assert!(wrong_contexts(&metadata).is_empty());
+    }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bulla_core::sops::{Format, Indents};
 
+use super::allow::Allow;
 use super::commands::Formats;
 use super::config::Config;
 use super::failure::Failure;
@@ -16,6 +17,8 @@ pub(crate) struct Settings {
     pub(crate) config: Option<PathBuf>,
     /// `--indent`
     pub(crate) indent: Option<i64>,
+    /// `--allow-…`, of the command itself
+    pub(crate) allow: Allow,
 }
 
 impl Settings {
@@ -43,6 +46,6 @@ impl Settings {
             // The YAML store has no tabs: what is below 0 is refused when it comes to writing YAML.
             indents.yaml = usize::try_from(number).unwrap_or(usize::MAX);
         }
-        Ok(Formats { input: by_name(input), output: by_name(output), indents })
+        Ok(Formats { input: by_name(input), output: by_name(output), indents, allow: self.allow })
     }
 }

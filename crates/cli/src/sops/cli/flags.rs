@@ -212,9 +212,6 @@ const ALLOW_VALUES: &[Flag] =
 const ALLOW_RECIPIENTS: &[Flag] =
     &[switch(&["allow-unlisted-recipients"], "bulla: rotate also for recipients that .sops.yaml does not have")];
 
-/// Every flag that makes bulla do what sops does where it would refuse.
-pub(super) const ALLOWANCES: &[&[Flag]] = &[ALLOW_PLAIN, ALLOW_VALUES, ALLOW_RECIPIENTS];
-
 /// All commands, in the order of the help text.
 pub(super) const COMMANDS: &[Command] = &[
     Command {

@@ -44,7 +44,7 @@ pub(super) fn run(global: &Values) -> Result<u8, Failure> {
     if [encrypts, decrypts, rotates, sets].into_iter().filter(|mode| *mode).count() > 1 {
         log::warn("CMD", SEVERAL);
     }
-    let settings = resolve::settings(global);
+    let settings = resolve::settings(global, global);
     let config = settings.load()?;
     let words = (global.text("input-type"), global.text("output-type"));
     let flags = resolve::creation_flags(global);

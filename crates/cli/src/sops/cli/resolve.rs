@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use bulla_core::sops::{Format, Group, KeyKind, MasterKey};
+use bulla_core::sops::{Group, KeyKind, MasterKey};
 
+use super::super::allow::Allow;
 use super::super::commands::{
-    self, Formats, Opening, completion, decrypt, edit, encrypt, exec_env, exec_file, filestatus, groups, keyservice,
-    publish, rotate, set, unset, updatekeys,
+    Formats, Opening, completion, decrypt, edit, encrypt, exec_env, exec_file, filestatus, groups, keyservice, publish,
+    rotate, set, unset, updatekeys,
 };
 use super::super::config::{Config, KeyFlags};
 use super::super::create::{self, CreationFlags, NewFile};
@@ -56,7 +57,7 @@ fn no_such_command(name: &str) -> Failure {
 
 impl Line<'_> {
     fn settings(&self) -> Settings {
-        settings(self.global)
+        settings(self.global, self.own)
     }
 
     /// The first word as an absolute path; nothing if there is no word.
@@ -343,8 +344,18 @@ impl Line<'_> {
 }
 
 /// Which settings the flags before a command give.
-pub(super) fn settings(global: &Values) -> Settings {
-    Settings { config: global.path("config"), indent: global.is_given("indent").then(|| global.number("indent")) }
+pub(super) fn settings(global: &Values, own: &Values) -> Settings {
+    Settings {
+        allow: Allow {
+            duplicate_keys: own.on("allow-duplicate-keys"),
+            text_after_json: own.on("allow-text-after-json"),
+            truncated_json: own.on("allow-truncated-json"),
+            invalid_regex: own.on("allow-invalid-regex"),
+            trailing_text: own.on("allow-trailing-text"),
+        },
+        config: global.path("config"),
+        indent: global.is_given("indent").then(|| global.number("indent")),
+    }
 }
 
 /// What is read, and the absolute path by which rules and types are found.
@@ -522,12 +533,6 @@ fn new_group(own: &Values) -> Group {
         }
     }
     group
-}
-
-/// For formats without flags: by name only.
-#[allow(dead_code, reason = "publish finds the formats of the files of a folder by it")]
-pub(crate) fn by_name(path: &Path) -> Format {
-    Format::of_path(&path.to_string_lossy())
 }
 
 #[cfg(test)]

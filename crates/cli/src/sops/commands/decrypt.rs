@@ -4,7 +4,7 @@ use bulla_core::sops::{Format, Value};
 use zeroize::Zeroizing;
 
 use super::super::failure::{Failure, code};
-use super::super::open::{Opened, open};
+use super::super::open::{Opened, open_allowing};
 use super::super::place::{Destination, Input};
 use super::super::tree_path::{self, Step};
 use super::{Formats, Opening};
@@ -35,7 +35,13 @@ pub(crate) fn run(options: &Options) -> Result<u8, Failure> {
 /// The plaintext, as it is to be written.
 pub(crate) fn decrypt(options: &Options) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let bytes = options.input.read()?;
-    let opened = open(options.formats.input, &bytes, &options.opening.services, &options.opening.how)?;
+    let opened = open_allowing(
+        options.formats.input,
+        &bytes,
+        &options.opening.services,
+        &options.opening.how,
+        options.formats.allow,
+    )?;
     emit(opened, options)
 }
 

@@ -32,13 +32,13 @@ pub(crate) fn run(options: &Options) -> Result<u8, Failure> {
 pub(crate) fn encrypt(options: &Options) -> Result<Vec<u8>, Failure> {
     let mut metadata = options.new.metadata()?;
     let bytes = options.input.read()?;
-    let Formats { input, output, indents } = options.formats;
-    let mut tree = input.load_plain(&bytes).map_err(|error| match error {
+    let Formats { input, output, indents, allow } = options.formats;
+    let mut tree = allow.load_plain(input, &bytes).map_err(|error| match error {
         bulla_core::sops::Error::Empty => Failure::new(code::NO_DOCUMENT, error.to_string()),
         error => Failure::new(code::READ, format!("Error unmarshalling file: {error}")),
     })?;
     close::check_plain(&tree, output)?;
     let key = close::new_data_key(&mut metadata, &options.services)?;
-    close::encrypt(&mut tree, &mut metadata, &key, &bulla_core::sops::Nonces::default())?;
+    close::encrypt_allowing(&mut tree, &mut metadata, &key, &bulla_core::sops::Nonces::default(), allow)?;
     close::emit(output, tree, &metadata, indents)
 }

@@ -18,6 +18,7 @@ pub(crate) mod updatekeys;
 
 use bulla_core::sops::{Format, Indents};
 
+use super::allow::Allow;
 use super::keys::KeyServices;
 use super::open::OpenOptions;
 
@@ -30,6 +31,8 @@ pub(crate) struct Formats {
     pub(crate) output: Format,
     /// From `stores` of `.sops.yaml` and `--indent`.
     pub(crate) indents: Indents,
+    /// `--allow-…`: what is read although it is refused otherwise.
+    pub(crate) allow: Allow,
 }
 
 /// What every command that opens a file is told.

@@ -8,7 +8,7 @@ use bulla_core::sops::{KeySource, MasterKey, Metadata};
 use super::super::close;
 use super::super::config::Config;
 use super::super::failure::{Failure, code};
-use super::super::open::{Opened, open};
+use super::super::open::{Opened, open_allowing};
 use super::super::place::{Destination, Input};
 use super::{Formats, Opening};
 
@@ -43,16 +43,17 @@ pub(crate) fn run(options: &Options) -> Result<u8, Failure> {
 
 /// The file under its new key.
 pub(crate) fn rotate(options: &Options) -> Result<Vec<u8>, Failure> {
-    let Formats { input, output, indents } = options.formats;
+    let Formats { input, output, indents, allow } = options.formats;
     let bytes = options.input.read()?;
-    let Opened { mut tree, mut metadata, .. } = open(input, &bytes, &options.opening.services, &options.opening.how)?;
+    let Opened { mut tree, mut metadata, .. } =
+        open_allowing(input, &bytes, &options.opening.services, &options.opening.how, allow)?;
     if !options.allow_unlisted {
         refuse_unlisted(&metadata, options)?;
     }
     change(&mut metadata, &options.add, &options.remove);
     let key = close::new_data_key(&mut metadata, &options.opening.services)?;
     // A new key, so that no nonce may be used again.
-    close::encrypt(&mut tree, &mut metadata, &key, &bulla_core::sops::Nonces::default())?;
+    close::encrypt_allowing(&mut tree, &mut metadata, &key, &bulla_core::sops::Nonces::default(), allow)?;
     close::emit(output, tree, &metadata, indents)
 }
 

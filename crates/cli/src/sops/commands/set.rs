@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::super::close;
 use super::super::failure::{Failure, code};
-use super::super::open::open;
+use super::super::open::open_allowing;
 use super::super::place::{Input, write_in_place};
 use super::super::tree_path::{self, Step};
 use super::super::{go, log};
@@ -55,12 +55,12 @@ pub(super) fn change<T>(
     change: impl FnOnce(&mut Branch) -> Result<T, Failure>,
 ) -> Result<(Vec<u8>, T), Failure> {
     let bytes = Input::at(path).read()?;
-    let mut opened = open(formats.input, &bytes, &opening.services, &opening.how)?;
+    let mut opened = open_allowing(formats.input, &bytes, &opening.services, &opening.how, formats.allow)?;
     let first = opened.tree.documents.first_mut();
     let done =
         change(first.ok_or_else(|| Failure::new(code::NO_DOCUMENT, bulla_core::sops::Error::Empty.to_string()))?)?;
     close::check_plain(&opened.tree, formats.output)?;
-    close::encrypt(&mut opened.tree, &mut opened.metadata, &opened.key, &opened.nonces)?;
+    close::encrypt_allowing(&mut opened.tree, &mut opened.metadata, &opened.key, &opened.nonces, formats.allow)?;
     Ok((close::emit(formats.output, opened.tree, &opened.metadata, formats.indents)?, done))
 }
 

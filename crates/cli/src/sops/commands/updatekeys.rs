@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use bulla_core::sops::{Format, Group, Indents, Metadata};
+use bulla_core::sops::{Format, Group, Metadata};
 
 use super::super::config::Config;
 use super::super::failure::{Failure, code};

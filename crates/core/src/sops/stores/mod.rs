@@ -28,6 +28,15 @@ pub enum Format {
     Binary,
 }
 
+/// What becomes of keys that are there twice in a later document of a YAML file. In the first document they are always refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duplicates {
+    /// An error.
+    Refused,
+    /// Both are kept.
+    Kept,
+}
+
 /// How far each level is indented in output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Indents {
@@ -82,8 +91,16 @@ impl Format {
     /// # Errors
     /// [`Error::Unreadable`] with line and column, [`Error::Empty`].
     pub fn load_plain(self, bytes: &[u8]) -> Result<Tree, Error> {
+        self.load_plain_with(bytes, Duplicates::Refused)
+    }
+
+    /// [`Format::load_plain`], with a choice.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn load_plain_with(self, bytes: &[u8], duplicates: Duplicates) -> Result<Tree, Error> {
         match self {
-            Self::Yaml => yaml::load(bytes),
+            Self::Yaml => yaml::load(bytes, duplicates),
             Self::Json => json::load(bytes),
             Self::Dotenv => dotenv::load(bytes),
             Self::Ini => ini::load(bytes),
@@ -96,9 +113,17 @@ impl Format {
     /// # Errors
     /// As [`Format::load_plain`], and [`Error::MetadataNotFound`], [`Error::Metadata`].
     pub fn load_encrypted(self, bytes: &[u8]) -> Result<(Tree, Metadata), Error> {
+        self.load_encrypted_with(bytes, Duplicates::Refused)
+    }
+
+    /// [`Format::load_encrypted`], with a choice.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn load_encrypted_with(self, bytes: &[u8], duplicates: Duplicates) -> Result<(Tree, Metadata), Error> {
         let mut tree = match self {
             Self::Binary => json::load(bytes)?,
-            _ => self.load_plain(bytes)?,
+            _ => self.load_plain_with(bytes, duplicates)?,
         };
         let metadata = entry::extract(&mut tree, self.flatness())?;
         Ok((tree, metadata))

@@ -6,6 +6,7 @@ use bulla_yaml::Limits;
 use bulla_yaml::go3::{Comments, Document, Kind, Node, Scalar, ScalarStyle, Tagged, read_all, resolve_tagged};
 
 use super::check::check;
+use crate::sops::stores::Duplicates;
 use crate::sops::{Branch, Comment, Error, Item, Key, Time, Tree, Value};
 
 /// A file with the place of each leaf, for edits that keep everything else of the file.
@@ -46,8 +47,8 @@ pub struct Leaf {
 /// Aliases may make more of a file of configuration than of a manifest.
 const LIMITS: Limits = Limits { max_bytes: 64 << 20, max_depth: 255, max_alias_nodes: 100_000, max_documents: 100_000 };
 
-pub(in crate::sops::stores) fn load(bytes: &[u8]) -> Result<Tree, Error> {
-    load_located(bytes).map(|located| located.tree)
+pub(in crate::sops::stores) fn load(bytes: &[u8], duplicates: Duplicates) -> Result<Tree, Error> {
+    load_with(bytes, duplicates).map(|located| located.tree)
 }
 
 /// Reads a file and remembers where everything stands.
@@ -55,6 +56,10 @@ pub(in crate::sops::stores) fn load(bytes: &[u8]) -> Result<Tree, Error> {
 /// # Errors
 /// [`Error::Unreadable`] with the line, worded as go-yaml words it; [`Error::Empty`].
 pub fn load_located(bytes: &[u8]) -> Result<Located, Error> {
+    load_with(bytes, Duplicates::Refused)
+}
+
+fn load_with(bytes: &[u8], duplicates: Duplicates) -> Result<Located, Error> {
     if bytes.is_empty() {
         return Err(Error::Empty);
     }
@@ -67,7 +72,7 @@ pub fn load_located(bytes: &[u8]) -> Result<Located, Error> {
     for (index, document) in reading.documents.iter().enumerate() {
         load.document = index;
         let refused = |problem: String| unreadable(index, &problem);
-        if let Some(root) = &document.root {
+        if let Some(root) = document.root.as_ref().filter(|_| index == 0 || duplicates == Duplicates::Refused) {
             check(root, index == 0).map_err(refused)?;
         }
         tree.documents.push(load.document(document).map_err(refused)?);
