@@ -32,6 +32,7 @@ mod live;
 mod readme;
 mod reseal;
 mod seal;
+mod sops_cli;
 mod story;
 mod update;
 mod verify;

@@ -53,8 +53,28 @@ pub(crate) fn open_allowing(
     options: &OpenOptions,
     allow: Allow,
 ) -> Result<Opened, Failure> {
-    let (mut tree, metadata) = allow.load_encrypted(format, bytes)?;
+    let (tree, metadata) = allow.load_encrypted(format, bytes)?;
     version::check(&metadata.version)?;
+    decrypt(tree, metadata, services, options, allow)
+}
+
+/// Opens what was loaded, whatever its version.
+pub(crate) fn open_loaded(
+    tree: Tree,
+    metadata: Metadata,
+    services: &KeyServices,
+    options: &OpenOptions,
+) -> Result<Opened, Failure> {
+    decrypt(tree, metadata, services, options, Allow::default())
+}
+
+fn decrypt(
+    mut tree: Tree,
+    metadata: Metadata,
+    services: &KeyServices,
+    options: &OpenOptions,
+    allow: Allow,
+) -> Result<Opened, Failure> {
     let key = match data_key(&metadata, services, &options.order) {
         Err(failure) => key_of_wrong_contexts(&metadata, services, &options.order).ok_or(failure)?,
         found => found?,

@@ -7,8 +7,11 @@ use bulla_core::sops::{Format, Indents};
 use super::allow::Allow;
 use super::commands::Formats;
 use super::config::Config;
-use super::failure::Failure;
+use super::failure::{Failure, code};
 use super::log;
+
+/// More would only take up space.
+const MAX_INDENT: i32 = 1000;
 
 /// From the flags before a command.
 #[derive(Default)]
@@ -41,10 +44,15 @@ impl Settings {
         if let Some(indent) = self.indent {
             let number =
                 i32::try_from(indent).map_err(|_| Failure::generic(format!("--indent {indent}: too large")))?;
+            if !(-1..=MAX_INDENT).contains(&number) {
+                return Err(Failure::generic(format!("--indent {indent}: from -1 to {MAX_INDENT}")));
+            }
+            if number < 0 && by_name(output) == Format::Yaml {
+                return Err(Failure::new(code::DUMP, "Error dumping file: YAML Negative indentation not accepted"));
+            }
             indents.json = number;
             indents.binary = number;
-            // The YAML store has no tabs: what is below 0 is refused when it comes to writing YAML.
-            indents.yaml = usize::try_from(number).unwrap_or(usize::MAX);
+            indents.yaml = usize::try_from(number).unwrap_or(indents.yaml);
         }
         Ok(Formats { input: by_name(input), output: by_name(output), indents, allow: self.allow })
     }

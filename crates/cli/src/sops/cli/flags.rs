@@ -240,14 +240,14 @@ pub(super) const COMMANDS: &[Command] = &[
         name: "exec-env",
         about: "run a command with the decrypted values in its environment",
         words: "[file to decrypt] [command to run]",
-        flags: &[RUN, RUN_ENV, ALLOW_PLAIN, ALLOW_VALUES, ORDER, KEY_SERVICES],
+        flags: &[RUN, RUN_ENV, ORDER, KEY_SERVICES],
         children: &[],
     },
     Command {
         name: "exec-file",
         about: "run a command with the decrypted file",
         words: "[file to decrypt] [command to run]",
-        flags: &[RUN, RUN_FILE, INPUT_TYPE, OUTPUT_TYPE, ALLOW_PLAIN, ALLOW_VALUES, ORDER, KEY_SERVICES],
+        flags: &[RUN, RUN_FILE, INPUT_TYPE, OUTPUT_TYPE, ORDER, KEY_SERVICES],
         children: &[],
     },
     Command {

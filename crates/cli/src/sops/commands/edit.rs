@@ -123,7 +123,7 @@ fn not_marshalled(error: &bulla_core::sops::Error) -> Failure {
 
 /// The editor, again and again until there is something to encrypt.
 fn edit(options: &Options, tree: Tree, metadata: &mut Metadata) -> Result<Tree, Failure> {
-    let Formats { input, output, indents } = options.formats;
+    let Formats { input, output, indents, .. } = options.formats;
     let text = if options.show_master_keys {
         // Values in the clear, with the metadata below them.
         output.emit_encrypted(tree, metadata, indents).map(Zeroizing::new)
