@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::super::create::NewFile;
 use super::super::failure::{Failure, code};
-use super::super::open::{Opened, open};
+use super::super::open::{Opened, open_allowing};
 use super::super::place::{self, Input};
 use super::super::{close, go, log, version};
 use super::{Formats, Opening};
@@ -42,7 +42,13 @@ pub(crate) fn run(options: Options) -> Result<u8, Failure> {
         example(&options)?
     } else {
         let bytes = Input::at(&options.path).read()?;
-        open(options.formats.input, &bytes, &options.opening.services, &options.opening.how)?
+        open_allowing(
+            options.formats.input,
+            &bytes,
+            &options.opening.services,
+            &options.opening.how,
+            options.formats.allow,
+        )?
     };
     let Formats { output, indents, .. } = options.formats;
     let Opened { tree, mut metadata, key, nonces } = opened;
