@@ -2,8 +2,11 @@
 
 mod age;
 mod agent;
+mod cloud;
 mod pgp;
 mod terminal;
+
+use std::sync::Arc;
 
 pub(crate) use age::{Variables, check_recipient};
 use bulla_core::secret::SecretBytes;
@@ -25,6 +28,7 @@ pub(crate) enum Service {
 /// The keys of this machine. Identities are looked for once, when the first key asks for them, and kept for all files of a run.
 pub(crate) struct LocalKeys {
     age: age::AgeKeys,
+    pgp: pgp::PgpKeys,
 }
 
 impl KeyServices {
@@ -69,7 +73,8 @@ impl KeyServices {
 
 impl Default for LocalKeys {
     fn default() -> Self {
-        Self { age: age::AgeKeys::new(Variables::system()) }
+        let variables = Arc::new(Variables::system());
+        Self { age: age::AgeKeys::new(variables.clone()), pgp: pgp::PgpKeys::new(variables) }
     }
 }
 
@@ -78,7 +83,8 @@ impl LocalKeys {
     pub(crate) fn unwrap(&self, key: &MasterKey) -> Result<SecretBytes, String> {
         match &key.source {
             KeySource::Age { recipient } => self.age.unwrap(recipient, &key.enc),
-            _ => Err("no keys yet".to_owned()),
+            KeySource::Pgp { .. } => self.pgp.unwrap(&key.enc),
+            _ => cloud::unwrap(key),
         }
     }
 
@@ -86,7 +92,8 @@ impl LocalKeys {
     pub(crate) fn wrap(&self, source: &KeySource, part: &[u8]) -> Result<String, String> {
         match source {
             KeySource::Age { recipient } => self.age.wrap(recipient, part),
-            _ => Err("no keys yet".to_owned()),
+            KeySource::Pgp { fingerprint } => self.pgp.wrap(fingerprint, part),
+            _ => cloud::wrap(source, part),
         }
     }
 }

@@ -22,7 +22,7 @@ use std::collections::HashSet;
 use age::{DecryptError, EncryptError};
 use age_core::format::{FileKey, Stanza};
 
-pub use private::{KeyFile, PrivateKey};
+pub use private::{KeyFile, PrivateKey, RsaNumbers};
 pub use public::PublicKey;
 
 /// An SSH key cannot be used. Never holds a part of a private key.

@@ -71,8 +71,9 @@ impl PrivateKey {
         Ok(Self::Ed25519 { seed, public: PublicKey::Ed25519(point) })
     }
 
-    /// Of the numbers that OpenSSH stores, big-endian and without leading zeros.
-    pub(super) fn from_rsa(numbers: &RsaNumbers<'_>) -> Self {
+    /// Of the numbers that OpenSSH and OpenPGP store, big-endian and without leading zeros.
+    #[must_use]
+    pub fn from_rsa(numbers: &RsaNumbers<'_>) -> Self {
         let public = PublicKey::Rsa { modulus: numbers.modulus.to_vec(), exponent: numbers.exponent.to_vec() };
         let pkcs1 = der::pkcs1(numbers);
         Self::Rsa { pkcs8: der::pkcs8_of_pkcs1(&pkcs1), public }
@@ -80,12 +81,17 @@ impl PrivateKey {
 }
 
 /// The numbers of an RSA key.
-pub(super) struct RsaNumbers<'a> {
-    pub(super) modulus: &'a [u8],
-    pub(super) exponent: &'a [u8],
-    pub(super) private: &'a [u8],
-    pub(super) inverse: &'a [u8],
-    pub(super) primes: [&'a [u8]; 2],
+pub struct RsaNumbers<'a> {
+    /// n
+    pub modulus: &'a [u8],
+    /// e
+    pub exponent: &'a [u8],
+    /// d
+    pub private: &'a [u8],
+    /// The second prime's inverse modulo the first.
+    pub inverse: &'a [u8],
+    /// p and q
+    pub primes: [&'a [u8]; 2],
 }
 
 /// A file with a private key in it, perhaps protected.

@@ -33,8 +33,8 @@ pub(crate) struct AgeKeys {
 
 impl AgeKeys {
     /// Identities as these variables say.
-    pub(crate) fn new(variables: Variables) -> Self {
-        Self { variables: Arc::new(variables), fixed: OnceLock::new(), commanded: Mutex::default() }
+    pub(crate) fn new(variables: Arc<Variables>) -> Self {
+        Self { variables, fixed: OnceLock::new(), commanded: Mutex::default() }
     }
 
     /// Encrypts a part of the data key to a recipient.
@@ -115,7 +115,7 @@ mod tests {
     }
 
     fn keys(variables: &[(&str, &str)]) -> AgeKeys {
-        AgeKeys::new(Variables::of(variables))
+        AgeKeys::new(Arc::new(Variables::of(variables)))
     }
 
     /// The wrapped keys of a vector.
