@@ -131,3 +131,92 @@ fn collect<'n>(node: &'n crate::Node, path: String, nodes: &mut Vec<(String, &'n
     }
     nodes.push((path, node));
 }
+
+/// Reads the bytes as go-yaml v3 does; places are in the text, comments are where they are said to be, and none is there twice.
+///
+/// # Panics
+/// When one of these does not hold.
+pub fn go3(data: &[u8]) {
+    let limits = Limits { max_bytes: 1 << 20, ..Limits::default() };
+    let (reading, error) = crate::go3::read_up_to_error(data, &limits);
+    if let Some(error) = error {
+        assert!(error.position().is_none_or(|position| position.line > 0 && position.column > 0), "{error}");
+        assert!(error.to_string().starts_with("yaml: "), "{error}");
+        if reading.documents.is_empty() {
+            return;
+        }
+    }
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut end = 0;
+    for line in &reading.comment_lines {
+        assert!(line.start >= end && text.get(line.clone()).is_some_and(|text| text.starts_with('#')), "{line:?}");
+        end = line.end;
+    }
+    let mut attached = Vec::new();
+    for document in &reading.documents {
+        go3_comments(&document.comments, text, &mut attached);
+        if let Some(root) = &document.root {
+            go3_node(root, text, &mut attached);
+        }
+    }
+    attached.sort_unstable();
+    assert!(attached.windows(2).all(|pair| pair[0] != pair[1]), "a comment has two places");
+    let lines: std::collections::HashSet<usize> = reading.comment_lines.iter().map(|line| line.start).collect();
+    assert!(attached.iter().all(|start| lines.contains(start)), "a comment is no line");
+}
+
+fn go3_node(node: &crate::go3::Node, text: &str, attached: &mut Vec<usize>) {
+    use crate::go3::{Kind, ScalarStyle};
+    go3_comments(&node.comments, text, attached);
+    let Some(source) = text.get(node.span.clone()) else { panic!("span {:?}", node.span) };
+    assert!(text.get(node.properties.clone()).is_some(), "properties {:?}", node.properties);
+    let inside = |child: &crate::go3::Node| {
+        let span = &child.span;
+        assert!(node.span.start <= span.start && span.end <= node.span.end, "{span:?} is not in {:?}", node.span);
+    };
+    match &node.kind {
+        Kind::Scalar { text, style } => {
+            let first = source.bytes().next();
+            match style {
+                ScalarStyle::Plain => {
+                    assert!(source.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']) || source == text.as_str())
+                }
+                ScalarStyle::SingleQuoted => {
+                    assert!(source.len() > 1 && first == Some(b'\'') && source.ends_with('\''))
+                }
+                ScalarStyle::DoubleQuoted => assert!(source.len() > 1 && first == Some(b'"') && source.ends_with('"')),
+                ScalarStyle::Literal => assert!(first == Some(b'|')),
+                ScalarStyle::Folded => assert!(first == Some(b'>')),
+            }
+        }
+        Kind::Sequence { items, .. } => {
+            for item in items {
+                inside(item);
+                go3_node(item, text, attached);
+            }
+        }
+        Kind::Mapping { entries, .. } => {
+            for (key, value) in entries {
+                inside(key);
+                inside(value);
+                go3_node(key, text, attached);
+                go3_node(value, text, attached);
+            }
+        }
+        Kind::Alias { name, .. } => assert!(source.strip_prefix('*') == Some(name)),
+    }
+}
+
+fn go3_comments(comments: &crate::go3::Comments, text: &str, attached: &mut Vec<usize>) {
+    let parts = [
+        (&comments.head, &comments.head_spans),
+        (&comments.line, &comments.line_spans),
+        (&comments.foot, &comments.foot_spans),
+    ];
+    for (comment, places) in parts {
+        let lines: Vec<&str> = comment.split('\n').filter(|line| !line.is_empty()).collect();
+        let sources: Vec<&str> = places.iter().filter_map(|place| text.get(place.clone())).collect();
+        assert!(lines == sources, "comments are not where they are said to be");
+        attached.extend(places.iter().map(|place| place.start));
+    }
+}

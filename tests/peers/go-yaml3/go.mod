@@ -1,4 +1,4 @@
-module bulla.invalid/peers/go-yaml3
+module bulla.dev/tests/peers/go-yaml3
 
 go 1.26
 

@@ -20,7 +20,10 @@ pub enum Error {
     #[error("{0}")]
     Metadata(String),
     /// A key that is a number, say.
-    #[error("Tree contains a non-string key (type {go_type}): {text}. Only string keys are supported")]
+    #[error(
+        "Tree contains a non-string key (type {go_type}): {}. Only string keys are supported",
+        as_go_text(go_type, text)
+    )]
     NonTextKey {
         /// The type, as Go calls it.
         go_type: &'static str,
@@ -73,4 +76,13 @@ pub enum Error {
     /// No random bytes.
     #[error("draw random bytes from the operating system")]
     RandomGenerator,
+}
+
+/// How Go prints a value where it wants text.
+fn as_go_text(go_type: &str, text: &str) -> String {
+    match go_type {
+        "<nil>" => "%!s(<nil>)".to_owned(),
+        "time.Time" => text.to_owned(),
+        _ => format!("%!s({go_type}={text})"),
+    }
 }

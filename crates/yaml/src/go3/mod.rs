@@ -9,6 +9,6 @@ mod resolve;
 mod write;
 
 pub use node::{Comments, Kind, Node, ScalarStyle};
-pub use read::{Document, ReadError, Reading, read, read_all};
+pub use read::{Document, ReadError, Reading, read, read_all, read_up_to_error};
 pub use resolve::{Scalar, Tagged, resolve, resolve_tagged, short_name};
 pub use write::{Encoder, Notes, plain_or_quoted, write};

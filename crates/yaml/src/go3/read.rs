@@ -17,8 +17,8 @@ use std::ops::Range;
 pub use error::ReadError;
 
 use super::Node;
+use crate::Limits;
 use crate::position::position_in_bytes;
-use crate::{Limits, Position};
 
 /// A document: the node at its root (`None` if it is empty), and the comments that go-yaml attaches to the document itself.
 pub struct Document {
@@ -49,17 +49,26 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Vec<Document>, ReadError> {
 /// # Errors
 /// [`ReadError`], worded as go-yaml words it.
 pub fn read_all(bytes: &[u8], limits: &Limits) -> Result<Reading, ReadError> {
-    let refused = |problem: String, position| ReadError { problem, go_line: 0, position, document: 0 };
+    match read_up_to_error(bytes, limits) {
+        (reading, None) => Ok(reading),
+        (_, Some(error)) => Err(error),
+    }
+}
+
+/// The documents in front of the first error, and the error.
+pub fn read_up_to_error(bytes: &[u8], limits: &Limits) -> (Reading, Option<ReadError>) {
+    let refused = |problem: String, position| {
+        let nothing = Reading { documents: Vec::new(), comment_lines: Vec::new() };
+        (nothing, Some(ReadError { problem, go_line: 0, position, document: 0 }))
+    };
     if bytes.len() > limits.max_bytes {
         let problem = format!("the input has {} bytes, the limit is {}", bytes.len(), limits.max_bytes);
-        return Err(refused(problem, None));
+        return refused(problem, None);
     }
-    let text = decode(bytes).map_err(|(offset, problem)| {
-        let position: Position = position_in_bytes(bytes, offset);
-        refused(problem.to_owned(), Some(position))
-    })?;
-    let (documents, comment_lines) = parse::Parser::new(text, limits).documents()?;
-    Ok(Reading { documents, comment_lines })
+    match decode(bytes) {
+        Ok(text) => parse::Parser::new(text, limits).documents(),
+        Err((offset, problem)) => refused(problem.to_owned(), Some(position_in_bytes(bytes, offset))),
+    }
 }
 
 /// The text, if every character of it may stand in YAML; else the byte where that ends, and why.

@@ -4,8 +4,10 @@
 //! it, so the order decides who gets them.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::super::{Comments, Document, Kind as NodeKind, Node, ScalarStyle};
+use super::Reading;
 use super::comments::{Lines, Place};
 use super::error::ReadError;
 use super::scan::{Fault, Scanned, Scanner};
@@ -48,7 +50,7 @@ struct Properties {
     tag: String,
     anchor: String,
     start: Mark,
-    span: std::ops::Range<usize>,
+    span: Range<usize>,
 }
 
 /// What a subtree costs when it is copied.
@@ -77,9 +79,9 @@ impl<'a> Parser<'a> {
         }
     }
 
-    pub(super) fn documents(mut self) -> Result<(Vec<Document>, Vec<std::ops::Range<usize>>), ReadError> {
+    pub(super) fn documents(mut self) -> (Reading, Option<ReadError>) {
         let mut documents = Vec::new();
-        loop {
+        let error = loop {
             let next = if documents.len() > self.limits.max_documents {
                 self.limit(format!("more than {} documents", self.limits.max_documents))
             } else {
@@ -87,11 +89,11 @@ impl<'a> Parser<'a> {
             };
             match next {
                 Ok(Some(document)) => documents.push(document),
-                Ok(None) => break,
-                Err(fault) => return Err(fault.into_error(documents.len())),
+                Ok(None) => break None,
+                Err(fault) => break Some(fault.into_error(documents.len())),
             }
-        }
-        Ok((documents, self.scanner.all_comments))
+        };
+        (Reading { documents, comment_lines: self.scanner.all_comments }, error)
     }
 
     fn document(&mut self, first: bool) -> Scanned<Option<Document>> {
@@ -120,14 +122,14 @@ impl<'a> Parser<'a> {
                 Kind::Version | Kind::TagDirective | Kind::DocumentStart | Kind::DocumentEnd | Kind::StreamEnd => {
                     self.empty_node(self.front_mark())
                 }
-                _ => self.node(true, false)?.0,
+                _ => *self.node(true, false)?.0,
             }
         } else {
             self.directives()?;
             if let Some(empty_line) = self.head.last_empty_line() {
                 (head, self.head) = std::mem::take(&mut self.head).split_out(empty_line);
             }
-            self.node(true, false)?.0
+            *self.node(true, false)?.0
         };
         if self.peek()? == Kind::DocumentEnd {
             self.skip();
@@ -181,50 +183,58 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// A node, and what it costs to copy it.
-    fn node(&mut self, block: bool, indentless: bool) -> Scanned<(Node, Extent)> {
+    /// A node, and what it costs to copy it. Small, as is what it calls for lists and maps: they nest on the stack.
+    fn node(&mut self, block: bool, indentless: bool) -> Scanned<(Box<Node>, Extent)> {
         if self.peek()? == Kind::Alias {
             return self.alias();
         }
         let properties = self.properties()?;
-        let kind = self.peek()?;
-        let flow = matches!(kind, Kind::FlowSequenceStart | Kind::FlowMappingStart);
-        let container = match kind {
+        let container = match self.peek()? {
+            Kind::Scalar => return self.scalar(properties),
+            Kind::FlowSequenceStart | Kind::FlowMappingStart => true,
             Kind::BlockEntry => indentless,
             Kind::BlockSequenceStart | Kind::BlockMappingStart => block,
-            _ => flow,
+            _ => false,
         };
-        if kind == Kind::Scalar {
-            let comments = self.take_comments();
-            let Some(token) = self.skip() else { return self.fault(None, "did not find expected node content") };
-            let span = token.start.byte..token.end_byte;
-            let kind = NodeKind::Scalar { text: token.text, style: token.style };
-            let anchor = self.open_anchor(&properties.anchor);
-            let node = made(kind, properties, comments, span);
-            self.close_anchor(anchor, &node, Extent { size: 1, height: 0 });
-            return Ok((node, Extent { size: 1, height: 0 }));
-        }
-        if !container {
-            if properties.span.is_empty() {
-                return self.fault(Some(properties.start), "did not find expected node content");
-            }
-            let span = properties.span.end..properties.span.end;
-            let anchor = self.open_anchor(&properties.anchor);
-            let node = made(empty_scalar(), properties, Comments::default(), span);
-            self.close_anchor(anchor, &node, Extent { size: 1, height: 0 });
-            return Ok((node, Extent { size: 1, height: 0 }));
-        }
+        if container { self.container(properties) } else { self.no_content(properties) }
+    }
 
-        let mut comments = Comments::default();
-        if flow {
-            comments = self.take_comments();
-        } else if kind != Kind::BlockEntry
-            && let Some(stem) = self.stem.take()
-        {
-            (comments.head, comments.head_spans) = stem.into_parts();
+    fn scalar(&mut self, properties: Properties) -> Scanned<(Box<Node>, Extent)> {
+        let comments = self.take_comments();
+        let Some(token) = self.take() else { return self.fault(None, "did not find expected node content") };
+        let span = token.start.byte..token.end_byte;
+        Ok(self.leaf(NodeKind::Scalar { text: token.text, style: token.style }, properties, comments, span))
+    }
+
+    /// Tag or anchor alone make a null.
+    fn no_content(&mut self, properties: Properties) -> Scanned<(Box<Node>, Extent)> {
+        if properties.span.is_empty() {
+            return self.fault(Some(properties.start), "did not find expected node content");
         }
+        let span = properties.span.end..properties.span.end;
+        Ok(self.leaf(empty_scalar(), properties, Comments::default(), span))
+    }
+
+    fn leaf(
+        &mut self,
+        kind: NodeKind,
+        properties: Properties,
+        comments: Comments,
+        span: Range<usize>,
+    ) -> (Box<Node>, Extent) {
+        let anchor = self.open_anchor(&properties.anchor);
+        let node = Box::new(made(kind, properties, comments, span));
+        let extent = Extent { size: 1, height: 0 };
+        self.close_anchor(anchor, &node, extent);
+        (node, extent)
+    }
+
+    fn container(&mut self, properties: Properties) -> Scanned<(Box<Node>, Extent)> {
+        let kind = self.peek()?;
+        let flow = matches!(kind, Kind::FlowSequenceStart | Kind::FlowMappingStart);
+        let mut comments = self.comments_of_begin(kind, flow);
         self.depth += 1;
-        if self.depth > self.limits.depth() {
+        if self.depth > self.max_depth() {
             return self.too_deep();
         }
         let anchor = self.open_anchor(&properties.anchor);
@@ -239,10 +249,22 @@ impl<'a> Parser<'a> {
         };
         self.depth -= 1;
         let to = if flow { self.last_byte } else { last_byte(&kind).max(from) };
-        let node = made(kind, properties, comments, from..to);
         let extent = Extent { size: extent.size + 1, height: extent.height + 1 };
+        let node = boxed(kind, properties, &mut comments, from..to);
         self.close_anchor(anchor, &node, extent);
         Ok((node, extent))
+    }
+
+    fn comments_of_begin(&mut self, kind: Kind, flow: bool) -> Box<Comments> {
+        let mut comments = Box::<Comments>::default();
+        if flow {
+            *comments = self.take_comments();
+        } else if kind != Kind::BlockEntry
+            && let Some(stem) = self.stem.take()
+        {
+            (comments.head, comments.head_spans) = stem.into_parts();
+        }
+        comments
     }
 
     fn properties(&mut self) -> Scanned<Properties> {
@@ -253,13 +275,13 @@ impl<'a> Parser<'a> {
         loop {
             match self.peek()? {
                 Kind::Anchor if anchor.is_empty() => {
-                    if let Some(token) = self.skip() {
+                    if let Some(token) = self.take() {
                         anchor = token.text.to_string();
                         span = if span.is_empty() { token.start.byte } else { span.start }..token.end_byte;
                     }
                 }
                 Kind::Tag if tag.is_none() => {
-                    if let Some(token) = self.skip() {
+                    if let Some(token) = self.take() {
                         span = if span.is_empty() { token.start.byte } else { span.start }..token.end_byte;
                         tag = Some(token);
                     }
@@ -275,17 +297,17 @@ impl<'a> Parser<'a> {
                 None => {
                     let line = if start.line == 0 { token.start.line } else { start.line };
                     let problem = "found undefined tag handle".to_owned();
-                    return Err(Fault { problem, line, from_one: false, at: token.start });
+                    return Err(Box::new(Fault { problem, line, from_one: false, at: token.start }));
                 }
             },
         };
         Ok(Properties { tag: super::super::resolve::short_tag(&tag), anchor, start, span })
     }
 
-    fn alias(&mut self) -> Scanned<(Node, Extent)> {
+    fn alias(&mut self) -> Scanned<(Box<Node>, Extent)> {
         let comments = self.take_comments();
         let at = self.front_mark();
-        let Some(token) = self.skip() else { return self.fault(None, "did not find expected node content") };
+        let Some(token) = self.take() else { return self.fault(None, "did not find expected node content") };
         let name = token.text.to_string();
         let problem = match self.anchors.get(&name) {
             None => format!("unknown anchor '{name}' referenced"),
@@ -294,7 +316,7 @@ impl<'a> Parser<'a> {
                 self.alias_nodes += size;
                 if self.alias_nodes > self.limits.max_alias_nodes {
                     "document contains excessive aliasing".to_owned()
-                } else if self.depth + height > self.limits.depth() {
+                } else if self.depth + height > self.max_depth() {
                     return self.too_deep();
                 } else {
                     let target = Box::new(node.clone());
@@ -302,11 +324,11 @@ impl<'a> Parser<'a> {
                     let span = token.start.byte..token.end_byte;
                     let properties =
                         Properties { tag: String::new(), anchor: String::new(), start: token.start, span: 0..0 };
-                    return Ok((made(NodeKind::Alias { name, target }, properties, comments, span), extent));
+                    return Ok((Box::new(made(NodeKind::Alias { name, target }, properties, comments, span)), extent));
                 }
             }
         };
-        Err(Fault { problem, line: 0, from_one: false, at })
+        Err(Box::new(Fault { problem, line: 0, from_one: false, at }))
     }
 
     fn block_sequence(&mut self, extent: &mut Extent) -> Scanned<NodeKind> {
@@ -318,10 +340,10 @@ impl<'a> Parser<'a> {
                 Kind::BlockEntry => {
                     let next = self.dash()?;
                     if matches!(next, Kind::BlockEntry | Kind::BlockEnd) {
-                        items.push(self.counted_empty(self.last.1, extent));
+                        push(&mut items, self.counted_empty(self.last.1, extent));
                     } else {
                         let item = self.node(true, false)?;
-                        items.push(extent.add(item));
+                        push(&mut items, extent.add(item));
                     }
                 }
                 Kind::BlockEnd => break,
@@ -338,10 +360,10 @@ impl<'a> Parser<'a> {
         while self.peek()? == Kind::BlockEntry {
             let next = self.dash()?;
             if matches!(next, Kind::BlockEntry | Kind::Key | Kind::Value | Kind::BlockEnd) {
-                items.push(self.counted_empty(self.last.1, extent));
+                push(&mut items, self.counted_empty(self.last.1, extent));
             } else {
                 let item = self.node(true, false)?;
-                items.push(extent.add(item));
+                push(&mut items, extent.add(item));
             }
         }
         Ok(NodeKind::Sequence { items, flow: false })
@@ -395,7 +417,7 @@ impl<'a> Parser<'a> {
                 self.counted_empty(self.front_mark(), extent)
             };
             move_foot(&mut value, &mut key, false);
-            entries.push((key, value));
+            push_entry(&mut entries, key, value);
         }
         let end = self.take_comments();
         self.skip();
@@ -424,10 +446,10 @@ impl<'a> Parser<'a> {
             }
             match kind {
                 Kind::FlowSequenceEnd => break,
-                Kind::Key => items.push(self.single_pair(extent)?),
+                Kind::Key => push(&mut items, self.single_pair(extent)?),
                 _ => {
                     let item = self.node(false, false)?;
-                    items.push(extent.add(item));
+                    push(&mut items, extent.add(item));
                 }
             }
         }
@@ -436,11 +458,11 @@ impl<'a> Parser<'a> {
     }
 
     /// `[key: value]`: a map of one entry.
-    fn single_pair(&mut self, extent: &mut Extent) -> Scanned<Node> {
+    fn single_pair(&mut self, extent: &mut Extent) -> Scanned<Box<Node>> {
         let start = self.front_mark();
         self.skip();
         self.depth += 1;
-        if self.depth > self.limits.depth() {
+        if self.depth > self.max_depth() {
             return self.too_deep();
         }
         let mut inner = Extent::default();
@@ -449,7 +471,9 @@ impl<'a> Parser<'a> {
                 // go-yaml takes this token, whatever it is.
                 let place = self.last_byte..self.last_byte;
                 self.skip();
-                Node { span: place, ..self.counted_empty(self.last.1, &mut inner) }
+                let mut node = self.counted_empty(self.last.1, &mut inner);
+                node.span = place;
+                node
             }
             _ => {
                 let key = self.node(false, false)?;
@@ -474,8 +498,10 @@ impl<'a> Parser<'a> {
         move_foot(&mut value, &mut key, false);
         let span = start.byte..value.span.end.max(key.span.end).max(start.byte);
         let properties = Properties { tag: String::new(), anchor: String::new(), start, span: 0..0 };
-        let kind = NodeKind::Mapping { entries: vec![(key, value)], flow: true };
-        let node = made(kind, properties, Comments::default(), span);
+        let mut entries = Vec::with_capacity(1);
+        push_entry(&mut entries, key, value);
+        let kind = NodeKind::Mapping { entries, flow: true };
+        let node = Box::new(made(kind, properties, Comments::default(), span));
         Ok(extent.add((node, Extent { size: inner.size + 1, height: inner.height + 1 })))
     }
 
@@ -496,7 +522,7 @@ impl<'a> Parser<'a> {
                 break;
             }
             let mut key;
-            let mut value;
+            let mut value = None;
             if kind == Kind::Key {
                 self.skip();
                 key = match self.peek()? {
@@ -508,7 +534,6 @@ impl<'a> Parser<'a> {
                         extent.add(key)
                     }
                 };
-                value = None;
                 if self.peek()? == Kind::Value {
                     self.skip();
                     if !matches!(self.peek()?, Kind::FlowEntry | Kind::FlowMappingEnd) {
@@ -520,14 +545,13 @@ impl<'a> Parser<'a> {
                 let node = self.node(false, false)?;
                 key = extent.add(node);
                 self.peek()?;
-                value = None;
             }
-            let mut value = match value.take() {
+            let mut value = match value {
                 Some(value) => value,
                 None => self.counted_empty(self.front_mark(), extent),
             };
             move_foot(&mut value, &mut key, false);
-            entries.push((key, value));
+            push_entry(&mut entries, key, value);
         }
         self.flow_end(comments);
         Ok(NodeKind::Mapping { entries, flow: true })
@@ -562,7 +586,11 @@ impl<'a> Parser<'a> {
         Ok(kind)
     }
 
-    fn skip(&mut self) -> Option<Token> {
+    fn skip(&mut self) {
+        self.take();
+    }
+
+    fn take(&mut self) -> Option<Token> {
         let token = self.scanner.take()?;
         self.last = (token.start, token.end);
         self.last_byte = token.end_byte;
@@ -587,9 +615,9 @@ impl<'a> Parser<'a> {
         made(empty_scalar(), properties, Comments::default(), self.last_byte..self.last_byte)
     }
 
-    fn counted_empty(&self, start: Mark, extent: &mut Extent) -> Node {
+    fn counted_empty(&self, start: Mark, extent: &mut Extent) -> Box<Node> {
         extent.size += 1;
-        self.empty_node(start)
+        Box::new(self.empty_node(start))
     }
 
     fn open_anchor(&mut self, name: &str) -> Option<(String, usize)> {
@@ -616,21 +644,26 @@ impl<'a> Parser<'a> {
         let at = self.front_mark();
         let line = context.map_or(0, |mark| mark.line);
         let line = if line == 0 { at.line } else { line };
-        Err(Fault { problem: problem.to_owned(), line, from_one: false, at })
+        Err(Box::new(Fault { problem: problem.to_owned(), line, from_one: false, at }))
+    }
+
+    /// What nests is on the stack of a thread.
+    fn max_depth(&self) -> usize {
+        self.limits.depth().min(255)
     }
 
     fn too_deep<T>(&self) -> Scanned<T> {
-        self.limit(format!("lists and maps are nested more than {} deep", self.limits.depth()))
+        self.limit(format!("lists and maps are nested more than {} deep", self.max_depth()))
     }
 
     fn limit<T>(&self, problem: String) -> Scanned<T> {
         let at = self.front_mark();
-        Err(Fault { problem, line: at.line, from_one: true, at })
+        Err(Box::new(Fault { problem, line: at.line, from_one: true, at }))
     }
 }
 
 impl Extent {
-    fn add(&mut self, (node, extent): (Node, Self)) -> Node {
+    fn add(&mut self, (node, extent): (Box<Node>, Self)) -> Box<Node> {
         self.size += extent.size;
         self.height = self.height.max(extent.height);
         node
@@ -646,7 +679,7 @@ impl Fault {
     }
 }
 
-fn made(kind: NodeKind, properties: Properties, comments: Comments, span: std::ops::Range<usize>) -> Node {
+fn made(kind: NodeKind, properties: Properties, comments: Comments, span: Range<usize>) -> Node {
     let count = |number: isize| usize::try_from(number).unwrap_or(0) + 1;
     Node {
         kind,
@@ -660,6 +693,10 @@ fn made(kind: NodeKind, properties: Properties, comments: Comments, span: std::o
     }
 }
 
+fn boxed(kind: NodeKind, properties: Properties, comments: &mut Comments, span: Range<usize>) -> Box<Node> {
+    Box::new(made(kind, properties, std::mem::take(comments), span))
+}
+
 fn empty_scalar() -> NodeKind {
     NodeKind::Scalar { text: String::new().into(), style: ScalarStyle::Plain }
 }
@@ -670,6 +707,15 @@ fn move_foot(from: &mut Node, to: &mut Node, replace: bool) {
         to.comments.foot = std::mem::take(&mut from.comments.foot);
         to.comments.foot_spans = std::mem::take(&mut from.comments.foot_spans);
     }
+}
+
+/// Nodes are in boxes while they are read, and go where they belong here: the functions that nest keep small frames.
+fn push(items: &mut Vec<Node>, item: Box<Node>) {
+    items.push(*item);
+}
+
+fn push_entry(entries: &mut Vec<(Node, Node)>, key: Box<Node>, value: Box<Node>) {
+    entries.push((*key, *value));
 }
 
 /// Where the last node inside ends.

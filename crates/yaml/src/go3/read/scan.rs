@@ -27,7 +27,8 @@ pub(super) struct Fault {
     pub(super) at: Mark,
 }
 
-pub(super) type Scanned<T> = Result<T, Fault>;
+/// In a box, because results are on the stack at every level of nesting.
+pub(super) type Scanned<T> = Result<T, Box<Fault>>;
 
 #[derive(Clone, Copy, Default)]
 struct SimpleKey {
@@ -107,7 +108,7 @@ impl<'a> Scanner<'a> {
     pub(super) fn fault<T>(&self, context: Mark, problem: &str) -> Scanned<T> {
         let at = self.source.mark;
         let line = if context.line == 0 { at.line } else { context.line };
-        Err(Fault { problem: problem.to_owned(), line, from_one: true, at })
+        Err(Box::new(Fault { problem: problem.to_owned(), line, from_one: true, at }))
     }
 
     fn fetch(&mut self) -> Scanned<()> {

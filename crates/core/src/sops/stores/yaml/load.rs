@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bulla_yaml::Limits;
-use bulla_yaml::go3::{Comments, Document, Kind, Node, Scalar, ScalarStyle, Tagged, read_all, resolve_tagged};
+use bulla_yaml::go3::{Comments, Document, Kind, Node, Scalar, ScalarStyle, Tagged, read_up_to_error, resolve_tagged};
 
 use super::check::check;
 use crate::sops::stores::Duplicates;
@@ -63,7 +63,14 @@ fn load_with(bytes: &[u8], duplicates: Duplicates) -> Result<Located, Error> {
     if bytes.is_empty() {
         return Err(Error::Empty);
     }
-    let reading = read_all(bytes, &LIMITS).map_err(|error| unreadable(error.document, &error))?;
+    let (reading, error) = read_up_to_error(bytes, &LIMITS);
+    if let Some(error) = error {
+        // sops decodes the first document before it reads any further.
+        if let Some(root) = reading.documents.first().and_then(|document| document.root.as_ref()) {
+            check(root, true).map_err(|problem| unreadable(0, &problem))?;
+        }
+        return Err(unreadable(error.document, &error));
+    }
     if reading.documents.is_empty() {
         return Err(Error::Unreadable("EOF".to_owned()));
     }
@@ -278,7 +285,6 @@ fn name(key: &Node) -> Result<Key, String> {
             (value, go_type)
         }
     };
-    // Go prints what is no text with a format for text.
     let text = match value {
         Value::Text(text) => {
             return match std::str::from_utf8(&text) {
@@ -286,12 +292,12 @@ fn name(key: &Node) -> Result<Key, String> {
                 Err(_) => Err(format!("yaml: line {}: the key is no text", key.line)),
             };
         }
-        Value::Int(value) => format!("%!s(int={value})"),
-        Value::Uint(value) => format!("%!s(uint64={value})"),
-        Value::Bool(value) => format!("%!s(bool={value})"),
-        Value::Float(value) => format!("%!s(float64={value})"),
+        Value::Int(value) => value.to_string(),
+        Value::Uint(value) => value.to_string(),
+        Value::Bool(value) => value.to_string(),
+        Value::Float(value) => value.to_string(),
         Value::Time(time) => time.as_str().to_owned(),
-        _ => "%!s(<nil>)".to_owned(),
+        _ => "null".to_owned(),
     };
     Ok(Key::Other { go_type, text })
 }
