@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use bulla_core::sops::{Branch, Comment, Format, Indents, Key, Value};
+use bulla_core::sops::{Branch, Comment, Format, Indents, Key, Value, load_located};
+use bulla_yaml::go3::ScalarStyle;
 use serde_json::{Value as Json, json};
 
 #[test]
@@ -14,6 +15,70 @@ fn yaml_is_loaded_and_emitted_as_by_sops() {
 #[test]
 fn ini_is_loaded_and_emitted_as_by_sops() {
     hold(Format::Ini, &|_| false);
+}
+
+#[test]
+fn every_leaf_of_yaml_has_its_place() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/sops-stores/yaml.jsonl");
+    let text = std::fs::read_to_string(file).expect("vectors are readable");
+    let mut seen = 0;
+    for line in text.lines() {
+        let row: Json = serde_json::from_str(line).expect("rows are JSON");
+        let input = row["in"].as_str().expect("rows have an input");
+        let Ok(located) = load_located(input.as_bytes()) else { continue };
+        let mut found = Vec::new();
+        for branch in &located.tree.documents {
+            leaves_of_branch(branch, &mut found);
+        }
+        assert_eq!(found.len(), located.leaves.len(), "{input}");
+        for (value, leaf) in found.iter().zip(&located.leaves) {
+            seen += 1;
+            let source = &input[leaf.span.clone()];
+            match value {
+                Found::Comment(text) => assert!(leaf.is_comment && source == format!("#{text}"), "{input}\n{source:?}"),
+                Found::Value(value) => {
+                    assert!(!leaf.is_comment, "{input}\n{source:?}");
+                    let simple = leaf.style == ScalarStyle::Plain
+                        && leaf.properties.is_empty()
+                        && !source.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']);
+                    if let (true, Value::Text(text)) = (simple, value) {
+                        assert_eq!(source.as_bytes(), text.as_slice(), "{input}");
+                    }
+                }
+            }
+        }
+        let comments =
+            located.leaves.iter().filter(|leaf| leaf.is_comment && !leaf.through_alias).map(|leaf| &leaf.span);
+        let mut all: Vec<_> = comments.chain(&located.lost_comments).map(|span| span.start).collect();
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), count, "no comment is there twice, nor both lost and kept: {input}");
+    }
+    assert!(seen > 1000, "only {seen} leaves");
+}
+
+enum Found<'t> {
+    Comment(String),
+    Value(&'t Value),
+}
+
+fn leaves_of_branch<'t>(branch: &'t Branch, found: &mut Vec<Found<'t>>) {
+    for item in branch {
+        match &item.key {
+            Key::Comment(comment) => found.push(Found::Comment(String::from_utf8_lossy(&comment.text).into_owned())),
+            _ => leaves_of_value(&item.value, found),
+        }
+    }
+}
+
+fn leaves_of_value<'t>(value: &'t Value, found: &mut Vec<Found<'t>>) {
+    match value {
+        Value::Map(branch) => leaves_of_branch(branch, found),
+        Value::List(items) => items.iter().for_each(|item| leaves_of_value(item, found)),
+        Value::Comment(comment) => found.push(Found::Comment(String::from_utf8_lossy(&comment.text).into_owned())),
+        other => found.push(Found::Value(other)),
+    }
 }
 
 /// Later documents are held to the rules of the first, where sops loses values in silence.
