@@ -103,7 +103,7 @@ fn vectors_of_the_real_tool_open() {
 fn every_format_comes_back_through_files_and_streams() {
     let sops = Sops::new();
     for (name, plain) in [
-        ("a.yaml", "a: 1\n# note\nb:\n    - x\n    - y: 2.5\n"),
+        ("a.yaml", "a: 1\n# note\nb:\n    - x\n    - z: 2.5\n"),
         ("a.json", "{\n\t\"a\": 1,\n\t\"b\": [\n\t\t\"x\"\n\t]\n}\n"),
         ("a.env", "A=1\n# note\nB=x y\n"),
         ("a.ini", "[section]\nkey = value\n"),

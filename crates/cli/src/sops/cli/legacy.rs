@@ -10,7 +10,7 @@ use super::super::failure::Failure;
 use super::super::place::{self, Destination, Input};
 use super::super::{log, tree_path};
 use super::parse::Values;
-use super::resolve;
+use super::shared;
 
 const SEVERAL: &str = "More than one command (--encrypt, --decrypt, --rotate, --set) has been specified. Only the changes made by the last \
                        one will be visible. Note that this behavior is deprecated and will cause an error eventually.";
@@ -25,29 +25,29 @@ pub(super) fn run(global: &Values) -> Result<u8, Failure> {
         log::verbose();
     }
     if global.words.is_empty() {
-        return Err(resolve::no_file());
+        return Err(shared::no_file());
     }
-    resolve::warn_of_words(global);
-    let path = resolve::absolute(global.words[0].as_ref())?;
+    shared::warn_of_words(global);
+    let path = shared::absolute(global.words[0].as_ref())?;
     let in_place = edits || sets || global.on("in-place");
     let output = global.path("output").filter(|_| global.on("in-place") || !in_place);
     let destination = Destination::of(Some(&path), in_place, output)?;
     if place::is_missing(&path) {
-        if resolve::changes_keys(global) {
-            return Err(resolve::no_keys_of_missing(&path, "use `--kms` and `--pgp` instead."));
+        if shared::changes_keys(global) {
+            return Err(shared::no_keys_of_missing(&path, "use `--kms` and `--pgp` instead."));
         }
         if encrypts || decrypts || rotates {
             place::must_exist(&path)?;
         }
     }
-    let name = resolve::override_of(global, Some(&path))?;
+    let name = shared::override_of(global, Some(&path))?;
     if [encrypts, decrypts, rotates, sets].into_iter().filter(|mode| *mode).count() > 1 {
         log::warn("CMD", SEVERAL);
     }
-    let settings = resolve::settings(global, global);
+    let settings = shared::settings(global, global);
     let config = settings.load()?;
     let words = (global.text("input-type"), global.text("output-type"));
-    let flags = resolve::creation_flags(global);
+    let flags = shared::creation_flags(global);
     let rule_context = kms_context(&flags.encryption_context).unwrap_or_default();
     let formats = settings.formats(config.as_ref(), &name, &words.0, &words.1)?;
     let new = NewFile { flags, config, path: name, rule_context, input: formats.input };
@@ -55,8 +55,8 @@ pub(super) fn run(global: &Values) -> Result<u8, Failure> {
         // A path that no rule is for is refused here, also where no rule is needed.
         new.rule()?;
     }
-    let services = resolve::services(global);
-    let how = resolve::how(global)?;
+    let services = shared::services(global);
+    let how = shared::how(global)?;
     if edits {
         let opening = Opening { services, how };
         let show_master_keys = global.on("show-master-keys");
@@ -75,7 +75,7 @@ pub(super) fn run(global: &Values) -> Result<u8, Failure> {
     }
     let mut opening = Opening { services: options.services, how };
     if decrypts {
-        let extract = resolve::extract(global)?;
+        let extract = shared::extract(global)?;
         let decrypting =
             decrypt::Options { input: input.clone(), destination: destination.clone(), formats, extract, opening };
         // Told at the end, unless --set comes in between.
@@ -83,7 +83,7 @@ pub(super) fn run(global: &Values) -> Result<u8, Failure> {
         opening = decrypting.opening;
     }
     if rotates {
-        let (add, remove) = resolve::key_changes(global)?;
+        let (add, remove) = shared::key_changes(global)?;
         let rotating = rotate::Options {
             input,
             destination: destination.clone(),

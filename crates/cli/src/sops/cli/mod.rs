@@ -1,13 +1,14 @@
 //! The command line of sops: subcommands and the legacy form, as its parser reads them.
 //!
 //! `flags` are the tables, `parse` reads words by them, `help` prints them; `resolve` turns flags into a command's options, `legacy` does so
-//! for the form without a command (`sops -d FILE`).
+//! for the form without a command (`sops -d FILE`), and `shared` has what both need.
 
 mod flags;
 mod help;
 mod legacy;
 mod parse;
 mod resolve;
+mod shared;
 
 use std::ffi::OsString;
 
