@@ -45,7 +45,7 @@ impl Allow {
         let (mut tree, mut metadata) =
             self.load(format, bytes, &|bytes, duplicates| format.load_encrypted_with(bytes, duplicates))?;
         if self.trailing_text {
-            tree.documents.iter_mut().for_each(|document| trim_branch(document));
+            tree.documents.iter_mut().for_each(trim_branch);
             metadata.mac.truncate(end_of_value(metadata.mac.as_bytes()).unwrap_or(metadata.mac.len()));
         }
         Ok((tree, metadata))

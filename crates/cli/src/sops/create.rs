@@ -97,10 +97,13 @@ pub(crate) fn threshold_of(number: i64) -> Result<u32, Failure> {
     })
 }
 
+/// A kind of selector, to be made of its text.
+type Kind = fn(String) -> Selector;
+
 impl CreationFlags {
     /// The selectors that hold: those of the flags, and that of the rule unless there is a flag of its kind.
     fn selectors(&self, rule: Option<&Selector>) -> Vec<Selector> {
-        let flags: [(&String, fn(String) -> Selector); 6] = [
+        let flags: [(&String, Kind); 6] = [
             (&self.unencrypted_suffix, Selector::UnencryptedSuffix),
             (&self.encrypted_suffix, Selector::EncryptedSuffix),
             (&self.encrypted_regex, Selector::EncryptedRegex),

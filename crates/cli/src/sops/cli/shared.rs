@@ -178,6 +178,9 @@ pub(super) fn key_changes(own: &Values) -> Result<(Vec<MasterKey>, Vec<MasterKey
     Ok((changes("add")?, changes("rm")?))
 }
 
+/// A kind of keys among the flags.
+type Field = fn(&mut KeyFlags) -> &mut String;
+
 /// The keys of a new group. What is no key is left out with an error in the log, as by the real tool.
 pub(super) fn new_group(own: &Values) -> Group {
     let mut group = Group::default();
@@ -186,7 +189,7 @@ pub(super) fn new_group(own: &Values) -> Group {
         encryption_context: own.text("encryption-context"),
         ..KeyFlags::default()
     };
-    let kinds: [(&str, fn(&mut KeyFlags) -> &mut String); 7] = [
+    let kinds: [(&str, Field); 7] = [
         ("pgp", |flags| &mut flags.pgp),
         ("kms", |flags| &mut flags.kms),
         ("gcp-kms", |flags| &mut flags.gcp_kms),

@@ -82,8 +82,10 @@ impl LocalKeys {
     /// Opens `key.enc` with what this machine has.
     pub(crate) fn unwrap(&self, key: &MasterKey) -> Result<SecretBytes, String> {
         match &key.source {
-            KeySource::Age { recipient } => self.age.unwrap(recipient, &key.enc),
-            KeySource::Pgp { .. } => self.pgp.unwrap(&key.enc),
+            KeySource::Age { recipient } => logged("AGE", "Decryption", &[], self.age.unwrap(recipient, &key.enc)),
+            KeySource::Pgp { fingerprint } => {
+                logged("PGP", "Decryption", &[("fingerprint", fingerprint)], self.pgp.unwrap(&key.enc))
+            }
             _ => cloud::unwrap(key),
         }
     }
@@ -91,9 +93,20 @@ impl LocalKeys {
     /// Encrypts a part of the data key to `source`.
     pub(crate) fn wrap(&self, source: &KeySource, part: &[u8]) -> Result<String, String> {
         match source {
-            KeySource::Age { recipient } => self.age.wrap(recipient, part),
-            KeySource::Pgp { fingerprint } => self.pgp.wrap(fingerprint, part),
+            KeySource::Age { recipient } => {
+                logged("AGE", "Encryption", &[("recipient", recipient)], self.age.wrap(recipient, part))
+            }
+            KeySource::Pgp { fingerprint } => {
+                logged("PGP", "Encryption", &[("fingerprint", fingerprint)], self.pgp.wrap(fingerprint, part))
+            }
             _ => cloud::wrap(source, part),
         }
     }
+}
+
+/// `--verbose` tells each attempt.
+fn logged<T>(part: &str, what: &str, fields: &[(&str, &str)], done: Result<T, String>) -> Result<T, String> {
+    let outcome = if done.is_ok() { "succeeded" } else { "failed" };
+    super::log::entry(super::log::Level::Info, part, &format!("{what} {outcome}"), fields);
+    done
 }
