@@ -33,6 +33,7 @@ mod readme;
 mod reseal;
 mod seal;
 mod sops_cli;
+mod sops_exec;
 mod story;
 mod update;
 mod verify;

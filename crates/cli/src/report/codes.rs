@@ -168,7 +168,6 @@ codes! {
     SopsConfigMalformed = "E1080", "the file .sops.yaml cannot be understood";
     SopsConfigKey = "E1081", "a key in .sops.yaml does not exist";
     SopsConfigValue = "E1082", "a value in .sops.yaml cannot be used";
-    SopsConfigNoRule = "E1083", "no creation rule matches the file";
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub(crate) fn quote(text: &str) -> String {
 
 /// Near enough to `strconv.IsPrint`: letters, marks, numbers, punctuation, symbols and the ASCII space.
 fn prints(letter: char) -> bool {
-    letter == ' ' || (!letter.is_whitespace() && letter.escape_debug().len() == 1)
+    matches!(letter, ' ' | '\'') || (!letter.is_whitespace() && letter.escape_debug().len() == 1)
 }
 
 /// `strconv.ParseBool`.
@@ -119,6 +119,7 @@ mod tests {
     fn texts_are_quoted_as_go_quotes_them() {
         for (text, expected) in [
             ("a b", r#""a b""#),
+            ("it's", r#""it's""#),
             ("say \"x\"\\", r#""say \"x\"\\""#),
             ("\u{7}\n\t\u{1b}", r#""\a\n\t\x1b""#),
             ("zażółć 🦀", "\"zażółć 🦀\""),

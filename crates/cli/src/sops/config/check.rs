@@ -8,8 +8,8 @@ use bulla_yaml::Position;
 use super::document::{Kind, Node};
 use super::model::SELECTORS;
 use super::shape::{self, Wrong};
-use super::{Config, Context, Creation, Matched, document, keys, rules};
-use crate::report::{Code, Report, Result, counted};
+use super::{Config, document, keys, rules};
+use crate::report::{Code, Report, Result};
 
 /// Where every key is described.
 const SCHEMA: &str = "docs/sops.schema.json describes every key; editors check the file against it";
@@ -23,7 +23,7 @@ pub(super) fn read(path: &Path) -> Result<Config> {
     let malformed = |text: &str| {
         Report::new(Code::SopsConfigMalformed, format!("{name}: {}", text.replace("\n ", "").trim())).hint(SCHEMA)
     };
-    let document = document::parse(&bytes).map_err(|text| malformed(text.trim_start_matches("yaml: ")))?;
+    let document = document::parse(&bytes).map_err(|broken| malformed(&broken.placed))?;
     shape::check(&document).map_err(|wrong| shape_report(&name, &wrong))?;
     Config::from_document(path, document).map_err(|text| malformed(&text))
 }
@@ -37,27 +37,13 @@ pub(super) fn check(config: &Config) -> Result<()> {
     })
 }
 
-/// What a new file is encrypted with.
-pub(super) fn creation(config: &Config, path: &Path, context: &Context) -> Result<Option<Creation>> {
-    if let Matched::None { subject, tried } = rules::matched(config, path) {
-        let name = config.path.display();
-        return Err(Report::new(
-            Code::SopsConfigNoRule,
-            format!("{}: none of the {} in {name} matches", path.display(), counted(tried, "creation rule")),
-        )
-        .hint(format!(
-            "the patterns see the path as {subject}; add a rule for it, or one without path_regex at the end"
-        )));
-    }
-    rules::creation(config, path, context).map_err(|failure| {
-        Report::new(Code::SopsConfigValue, format!("{}: {}", config.path.display(), failure.text)).hint(SCHEMA)
-    })
-}
-
 fn shape_report(name: &str, wrong: &Wrong) -> Report {
     match wrong {
         Wrong::Key { at, key, place, hint } => {
             Report::new(Code::SopsConfigKey, format!("{name}: {at}: there is no key `{key}` in {place}")).hint(hint)
+        }
+        Wrong::Twice(text) => {
+            Report::new(Code::SopsConfigMalformed, format!("{name}: {text}")).hint("remove the one that is not meant")
         }
         Wrong::Kind { at, key, found, wanted } => {
             let key = if key.is_empty() { "the file" } else { key };

@@ -126,7 +126,7 @@ impl Config {
     }
 
     fn parse(path: &Path, bytes: &[u8]) -> Result<Self, String> {
-        Self::from_document(path, document::parse(bytes)?)
+        Self::from_document(path, document::parse(bytes).map_err(|broken| broken.text)?)
     }
 
     fn from_document(path: &Path, document: document::Node) -> Result<Self, String> {
@@ -150,11 +150,6 @@ impl Config {
     /// if it were not there. `context` is for the KMS keys of rules without `key_groups`.
     pub(crate) fn creation_for(&self, path: &Path, context: &Context) -> Result<Option<Creation>, Failure> {
         rules::creation(self, path, context)
-    }
-
-    /// [`Config::creation_for`] for bulla's own verbs: what is wrong is said with the hint that mends it.
-    pub(crate) fn creation_of(&self, path: &Path, context: &Context) -> report::Result<Option<Creation>> {
-        check::creation(self, path, context)
     }
 
     /// Where a file is published, and how it is encrypted on the way; `path` as it was given.

@@ -102,9 +102,11 @@ pub(super) struct DestinationRule {
 
 /// Takes what is known. All values of a wrong type are named together.
 pub(super) fn decode(document: &Node) -> Result<File, String> {
-    let mut decoder = Decoder { errors: Vec::new() };
+    let mut decoder = Decoder { errors: Vec::new(), bad_merge: false };
     let file = decoder.file(document);
-    if decoder.errors.is_empty() {
+    if decoder.bad_merge {
+        Err("yaml: map merge requires map or sequence of maps as the value".to_owned())
+    } else if decoder.errors.is_empty() {
         Ok(file)
     } else {
         Err(format!("yaml: unmarshal errors:\n  {}", decoder.errors.join("\n  ")))
@@ -113,6 +115,8 @@ pub(super) fn decode(document: &Node) -> Result<File, String> {
 
 struct Decoder {
     errors: Vec<String>,
+    /// go-yaml stops at once there.
+    bad_merge: bool,
 }
 
 impl Decoder {
@@ -265,7 +269,10 @@ impl Decoder {
 
     fn map(&mut self, node: &Node, go_type: &str, mut entry: impl FnMut(&mut Self, &str, &Node)) {
         match &node.kind {
-            Kind::Map(entries) => entries.iter().for_each(|(key, value)| entry(self, &key.text, value)),
+            // Of a map that has a key twice, go-yaml takes nothing.
+            Kind::Map { twice, .. } if !twice.is_empty() => self.errors.extend(twice.iter().cloned()),
+            Kind::Map { bad_merge: true, .. } => self.bad_merge = true,
+            Kind::Map { entries, .. } => entries.iter().for_each(|(key, value)| entry(self, &key.text, value)),
             _ if node.is_null() => {}
             _ => self.wrong(node, go_type),
         }

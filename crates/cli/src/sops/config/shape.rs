@@ -134,6 +134,8 @@ pub(super) enum Wrong {
         /// The known one that looks like it, or all that are known.
         hint: String,
     },
+    /// A key that stands twice in one map, with the lines.
+    Twice(String),
     /// A value of another kind.
     Kind { at: Position, key: String, found: &'static str, wanted: &'static str },
 }
@@ -152,6 +154,11 @@ fn value(node: &Node, shape: Shape, key: &str, depth: usize) -> Result<(), Wrong
     let wrong =
         |node: &Node, wanted| Err(Wrong::Kind { at: node.at, key: key.to_owned(), found: node.kind_name(), wanted });
     let text = |node: &Node| matches!(node.kind, Kind::Scalar { .. });
+    if let Kind::Map { twice, .. } = &node.kind
+        && let Some(twice) = twice.first()
+    {
+        return Err(Wrong::Twice(twice.clone()));
+    }
     match (shape, &node.kind) {
         (Shape::Text, Kind::Scalar { .. })
         | (Shape::Number, Kind::Scalar { scalar: Scalar::Int(_), .. })
@@ -161,11 +168,11 @@ fn value(node: &Node, shape: Shape, key: &str, depth: usize) -> Result<(), Wrong
             Some(item) => wrong(item, "text"),
             None => Ok(()),
         },
-        (Shape::Pairs, Kind::Map(entries)) => match entries.iter().find(|(_, value)| !text(value)) {
+        (Shape::Pairs, Kind::Map { entries, .. }) => match entries.iter().find(|(_, value)| !text(value)) {
             Some((_, value)) => wrong(value, "text"),
             None => Ok(()),
         },
-        (Shape::Map(map), Kind::Map(entries)) => {
+        (Shape::Map(map), Kind::Map { entries, .. }) => {
             entries.iter().try_for_each(|(key, node)| match map.keys.iter().find(|(known, _)| *known == key.text) {
                 Some((known, shape)) => value(node, *shape, known, depth + 1),
                 None if depth == 0 && holds_anchors(key) => Ok(()),

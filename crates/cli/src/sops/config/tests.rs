@@ -47,9 +47,6 @@ fn the_first_rule_that_matches_wins_by_the_path_below_the_file() {
         }
     );
     assert_eq!(config.rule_of(Path::new("/repo/a.txt")), Matched::None { subject: "a.txt".to_owned(), tried: 2 });
-    let report = config.creation_of(Path::new("/repo/a.txt"), &[]).unwrap_err();
-    assert_eq!(report.code(), Code::SopsConfigNoRule);
-    assert!(report.cure().contains("a.txt"), "{}", report.cure());
 }
 
 #[test]
@@ -192,6 +189,51 @@ fn unknown_keys_and_words_of_old_yaml_do_not_disturb_a_lenient_reader() {
     let indents = config("stores: {yaml: {indent: 2}, json: {indent: 0}, json_binary: {indent: 3}}").indents();
     assert_eq!((indents.yaml, indents.json, indents.binary), (2, 0, 3));
     assert_eq!(config("stores: {dotenv: {}}").indents(), Indents::default());
+}
+
+#[test]
+fn aliases_and_merge_keys_are_those_of_go_yaml() {
+    let text = format!(
+        "base: &base {{age: {ALICE}, encrypted_regex: a, mac_only_encrypted: true}}\nother: &other {{pgp: ABCD, age: {BOB}}}\n\
+         creation_rules:\n- age: {BOB}\n  <<: *base\n  path_regex: one\n- <<: [*base, *other]\n  encrypted_regex: b\n"
+    );
+    let one = creation(&text, "/repo/one").unwrap().unwrap();
+    assert_eq!(identities(&one.groups[0]), [BOB], "a map's own keys win");
+    assert_eq!(one.selector, Some(Selector::EncryptedRegex("a".to_owned())));
+    let two = creation(&text, "/repo/two").unwrap().unwrap();
+    assert_eq!(identities(&two.groups[0]), [ALICE, "ABCD"], "the first of several maps wins");
+    assert_eq!(two.selector, Some(Selector::EncryptedRegex("b".to_owned())));
+    assert_eq!(
+        parse("creation_rules: [{<<: 1}]").err().as_deref(),
+        Some("yaml: map merge requires map or sequence of maps as the value")
+    );
+    let bomb: String =
+        (1..12).map(|n| format!("l{n}: &l{n} [{}]\n", vec![format!("*l{}", n - 1); 9].join(","))).collect();
+    let error = parse(&format!("l0: &l0 x\n{bomb}")).err().unwrap();
+    assert!(error.contains("alias"), "{error}");
+    // What nobody reads may be as it is; twice in a rule is an error.
+    assert!(parse("keys: {a: 1, a: 2, <<: 1}\n").is_ok());
+    let twice = "yaml: unmarshal errors:\n  line 2: mapping key \"age\" already defined at line 1";
+    assert_eq!(parse("creation_rules: [{age: a,\n age: b}]").err().as_deref(), Some(twice));
+}
+
+proptest::proptest! {
+    /// Names of keys and files come from anywhere: they are refused, and never the end of the process.
+    #[test]
+    fn no_text_stops_the_reader(text in "[a-z1:/,+ .v\\-]{0,60}", yaml in "(creation_rules|- |path_regex|age|key_groups|merge|: |\\[|\\]|\\{|\\}|\n  |\n|a|,|'|\\*x|&x |<<){0,40}") {
+        let _ = keys::age(&text);
+        let _ = keys::azure(&text);
+        let _ = keys::vault(&format!("https://v{text}"));
+        let _ = keys::vault(&text);
+        let _ = keys::huawei(&text);
+        let _ = keys::aws_kms(&text, &[], "");
+        let _ = kms_context(&text);
+        if let Ok(config) = parse(&yaml) {
+            let _ = config.creation_for(Path::new("/repo/a"), &[]);
+            let _ = config.destination_for(Path::new("a"));
+            let _ = config.check();
+        }
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 /// All documents in one object; of equal keys the last counts, comments are left away.
 pub(super) fn emit(tree: &Tree) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut out = Zeroizing::new(Vec::with_capacity(tree.documents.iter().map(|branch| size(branch)).sum()));
+    let mut out = Zeroizing::new(Vec::with_capacity(tree.documents.iter().map(size).sum()));
     object(tree.documents.iter().flatten(), &mut out)?;
     Ok(out)
 }

@@ -9,7 +9,7 @@ mod vault;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use bulla_core::sops::{Format, Group, Metadata, Selector};
+use bulla_core::sops::{Format, Group, Metadata};
 
 use super::super::config::{Config, Creation, Destination, Place};
 use super::super::failure::Failure;
@@ -172,7 +172,7 @@ fn recreated(
         shamir_threshold: u32::try_from(recreation.shamir_threshold).unwrap_or(u32::MAX),
         mac_only_encrypted: recreation.mac_only_encrypted,
         version: version::OURS.to_owned(),
-        ..Metadata::new(recreation.selector.clone().unwrap_or_else(Selector::default))
+        ..Metadata::new(recreation.selector.clone().unwrap_or_default())
     };
     let key = close::new_data_key(&mut metadata, services)?;
     close::encrypt(&mut tree, &mut metadata, &key, &bulla_core::sops::Nonces::default())?;
