@@ -1,6 +1,6 @@
 //! `recipients list`: who can open which file, and whether its rule knows them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -31,7 +31,7 @@ struct File {
 /// Runs the command.
 pub(crate) fn run(paths: &[PathBuf], json: bool, console: Console) -> Result<Exit> {
     let found = files::find(paths)?;
-    let files: Vec<File> = parallel::in_order(&found, look)?.into_iter().collect::<Result<_>>()?;
+    let files: Vec<File> = parallel::in_order(&found, |path| look(path))?.into_iter().collect::<Result<_>>()?;
     let text = if json { self::json(&files) } else { files.iter().map(text).collect() };
     output::write_stdout(text.as_bytes())
         .map_err(|error| Report::new(Code::WriteOutput, format!("write standard output: {}", os_error(&error))))?;
@@ -46,7 +46,7 @@ pub(crate) fn run(paths: &[PathBuf], json: bool, console: Console) -> Result<Exi
     Ok(Exit::Done)
 }
 
-fn look(path: &PathBuf) -> Result<File> {
+fn look(path: &Path) -> Result<File> {
     let file = files::read_sops(path)?;
     let rules = Rules::of(path)?;
     let rule = rules.with_keys();

@@ -8,7 +8,7 @@ use bulla_yaml::{Limits, Node, Style};
 use super::{Options, What};
 use crate::io::{Source, Target, input};
 use crate::report::{Code, Report, Result, bad_manifest};
-use crate::sops::trust::expected::{Rules, shown};
+use crate::sops::trust::expected::{Rules, near, shown};
 
 /// A `.sops.yaml` that is to be written.
 pub(super) struct Edit {
@@ -21,7 +21,7 @@ pub(super) struct Edit {
 
 impl Edit {
     pub(super) fn name(&self) -> String {
-        crate::tree::shown(&self.path)
+        near(&self.path)
     }
 
     pub(super) fn write(&self) -> Result<()> {

@@ -100,7 +100,7 @@ impl Refused {
 }
 
 /// Names and values, in the order of the file.
-fn flattened(tree: &Tree, null: Null) -> std::result::Result<Vec<(String, Zeroizing<Vec<u8>>)>, Refused> {
+fn flattened(tree: &Tree, null: Null) -> std::result::Result<Found, Refused> {
     let mut found = Vec::new();
     for document in &tree.documents {
         branch(document, "", null, &mut found)?;

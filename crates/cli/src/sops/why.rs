@@ -33,7 +33,8 @@ pub(crate) fn explain(file: &SopsFile, keys: &Keys) -> Explained {
         }
         Err(report) => {
             said.say("opens", format!("no: {}", report.message().trim_start_matches(&format!("{name}: "))));
-            for line in report.cure().lines().filter(|_| report.code() == Code::SopsLocked) {
+            let reasons = report.cure().lines().filter(|line| !line.starts_with("bulla why "));
+            for line in reasons.filter(|_| report.code() == Code::SopsLocked) {
                 said.say("", line.to_owned());
             }
             let mend = match report.code() {

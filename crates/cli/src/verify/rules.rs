@@ -91,7 +91,7 @@ rules! {
     SopsUnlisted = "BV025", Error, "a recipient of a sops file is not in .sops.yaml", "if it is meant, add it to the rule: bulla recipients add RECIPIENT FILE --rule; else bulla reseal FILE shuts it out";
     SopsGroups = "BV026", Warning, "key groups or threshold of a sops file are not those of its rule", "bulla reseal FILE";
     SopsSelector = "BV027", Warning, "a sops file encrypts by another selector than its rule, or by one that matches nothing", "unseal the file and seal it again";
-    SopsNoRule = "BV028", Warning, "no creation rule is for a sops file", "add a rule to .sops.yaml";
+    SopsUnruled = "BV028", Warning, "no creation rule is for a sops file", "add a rule to .sops.yaml";
     SopsNotSealed = "BV029", Error, "a sops file has no second seal, and one is demanded", "look at what changed (git log -p FILE), then bulla reseal --seal FILE";
     SopsSealLost = "BV030", Error, "a sops file had a second seal where the branch began, and has none now", "look at what changed (git log -p FILE), then bulla reseal --seal FILE";
     SopsWentBack = "BV031", Error, "a sops file is older than where the branch began", "take the newer version; if the older one is meant, write it anew: bulla edit FILE";

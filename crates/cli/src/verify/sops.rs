@@ -67,11 +67,11 @@ pub(super) fn check(path: &Path, bytes: zeroize::Zeroizing<Vec<u8>>, demand: &De
 fn against_rules(file: &SopsFile) -> Vec<(Rule, String)> {
     let rules = match Rules::of(&file.path) {
         Ok(rules) => rules,
-        Err(report) => return vec![(Rule::SopsNoRule, report.message().to_owned())],
+        Err(report) => return vec![(Rule::SopsUnruled, report.message().to_owned())],
     };
     let mut found = Vec::new();
     if let Rules::NoRule { config, subject } = &rules {
-        found.push((Rule::SopsNoRule, format!("none of the rules in {} is for {subject}", config.display())));
+        found.push((Rule::SopsUnruled, format!("none of the rules in {} is for {subject}", config.display())));
     }
     if let Rules::Rule(rule) = &rules
         && let Some(selector) = rule.creation.selector.as_ref().filter(|selector| **selector != file.metadata.selector)

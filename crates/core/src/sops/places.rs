@@ -42,16 +42,15 @@ pub(super) fn visit<'a>(tree: &'a Tree, selection: &Selection, see: &mut dyn FnM
     }
 }
 
+/// Is shown the place, whether the value is encrypted, its type and its bytes.
+type SeeValue<'f> = &'f mut dyn FnMut(&str, bool, &'static str, &[u8]);
+
 /// Shows every value of a tree (maps, lists and comments are none): its place as messages have it, whether the selector says that it
 /// is encrypted, its type (`str`, `int`, `float`, `bool`, `time`, `null`) and its bytes. The tree may be encrypted or not.
 ///
 /// # Errors
 /// [`Error::InvalidRegex`] if the selector is none.
-pub fn each_value(
-    tree: &Tree,
-    metadata: &Metadata,
-    see: &mut dyn FnMut(&str, bool, &'static str, &[u8]),
-) -> Result<(), Error> {
+pub fn each_value(tree: &Tree, metadata: &Metadata, see: SeeValue<'_>) -> Result<(), Error> {
     let selection = metadata.selector.compile()?;
     visit(tree, &selection, &mut |place, found| {
         let Found::Value(value) = found else { return };

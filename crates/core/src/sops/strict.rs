@@ -123,7 +123,7 @@ fn of_text(text: &[u8], allow: Allow) -> Option<Rule> {
     let expected = ["AES256_GCM", "data:", "iv:", "tag:"];
     let is_base64 = |text: &str| {
         let digits = text.trim_end_matches('=');
-        text.len() % 4 == 0
+        text.len().is_multiple_of(4)
             && text.len() - digits.len() <= 2
             && digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
     };

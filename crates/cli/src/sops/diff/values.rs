@@ -99,9 +99,12 @@ pub(super) fn changes(one: &Side, two: &Side) -> Vec<Change> {
         let value = row.text.split_once(':').map_or("", |(_, value)| value);
         plain.then(|| Zeroizing::new(value.to_owned()))
     };
+    let by_place: HashMap<&str, usize> =
+        one.rows.iter().enumerate().map(|(index, row)| (row.place.as_str(), index)).collect();
     let mut partners: Vec<Option<usize>> =
-        two.rows.iter().map(|row| one.rows.iter().position(|other| other.place == row.place)).collect();
-    let mut gone: Vec<usize> = (0..one.rows.len()).filter(|index| !partners.contains(&Some(*index))).collect();
+        two.rows.iter().map(|row| by_place.get(row.place.as_str()).copied()).collect();
+    let kept: HashSet<usize> = partners.iter().flatten().copied().collect();
+    let mut gone: Vec<usize> = (0..one.rows.len()).filter(|index| !kept.contains(index)).collect();
     // Renamed: the same text at another place. Ciphertexts are bound to their places, so this needs the plaintext, or a clear value.
     let mut renamed = vec![false; two.rows.len()];
     for (index, row) in two.rows.iter().enumerate().filter(|(_, row)| plain || !row.sealed) {

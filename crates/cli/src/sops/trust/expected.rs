@@ -87,7 +87,7 @@ impl Rules {
 impl Rule {
     /// `rule 2 of .sops.yaml (line 7)`
     pub(crate) fn name(&self) -> String {
-        format!("rule {} of {} (line {})", self.number, self.config.display(), self.line)
+        format!("rule {} of {} (line {})", self.number, near(&self.config), self.line)
     }
 
     /// How a file differs from what the rule names.
@@ -149,6 +149,12 @@ impl Difference {
         }
         lines
     }
+}
+
+/// A path as messages show it: from here, if it is below here.
+pub(crate) fn near(path: &Path) -> String {
+    let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
+    crate::tree::shown(path.strip_prefix(&here).unwrap_or(path))
 }
 
 /// Whether two keys are the same key.
