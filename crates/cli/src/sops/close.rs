@@ -5,8 +5,8 @@ use bulla_core::sops::{DataKey, Error, Format, Indents, Metadata, Nonces, Tree};
 use super::allow::Allow;
 use super::failure::{Failure, code};
 use super::keys::KeyServices;
-use super::log;
 use super::wrap::wrap;
+use super::{audit, log};
 
 const ALREADY_ENCRYPTED: &str = "The file you have provided contains a top-level entry called 'sops', or for flat file formats top-level entries starting with \
      'sops_'. This is generally due to the file already being encrypted. SOPS uses a top-level entry called 'sops' to store the \
@@ -65,6 +65,7 @@ pub(crate) fn encrypt_allowing(
     nonces: &Nonces,
     allow: Allow,
 ) -> Result<(), Failure> {
+    audit::record(audit::Action::Encrypt)?;
     let usable = allow.usable(metadata);
     let mac =
         bulla_core::sops::encrypt(tree, key, usable.as_ref().unwrap_or(metadata), nonces).map_err(

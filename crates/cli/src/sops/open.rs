@@ -7,7 +7,7 @@ use bulla_core::sops::{DataKey, Error, Format, KeyKind, KeySource, Metadata, Non
 use super::allow::Allow;
 use super::failure::{Failure, code};
 use super::keys::KeyServices;
-use super::{close, log, unrecovered, version};
+use super::{audit, close, log, unrecovered, version};
 
 /// How a file is opened.
 pub(crate) struct OpenOptions {
@@ -80,6 +80,7 @@ fn decrypt(
         found => found?,
     };
     log::debug("SOPS", "Decrypting tree");
+    audit::record(audit::Action::Decrypt)?;
     let usable = allow.usable(&metadata);
     let decrypted = bulla_core::sops::decrypt(&mut tree, &key, usable.as_ref().unwrap_or(&metadata))
         .map_err(|error| not_decrypted(&error))?;

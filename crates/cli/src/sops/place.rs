@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::failure::{Failure, code};
-use super::{go, log};
+use super::{audit, go, log};
 use crate::io::atomic::{self, NewFile};
 use crate::io::{input, output};
 
@@ -64,6 +64,10 @@ impl Input {
 
     /// Reads everything.
     pub(crate) fn read(&self) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        match self {
+            Self::Stdin => audit::reading(Path::new("/dev/stdin")),
+            Self::File(path) => audit::reading(path),
+        }
         let read = match self {
             Self::Stdin => input::read_up_to(MAX_BYTES, io::stdin().lock(), 0).map_err(|error| {
                 format!("Error reading from stdin: {}", go::path_error("read", Path::new("/dev/stdin"), &error))

@@ -17,7 +17,7 @@ use self::parse::{Bad, Values};
 use self::resolve::Line;
 use super::failure::Failure;
 use super::version::OURS;
-use super::{go, log};
+use super::{audit, go, log};
 use crate::io::output;
 
 const COMPLETE: &str = "--generate-bash-completion";
@@ -25,7 +25,7 @@ const COMPLETE: &str = "--generate-bash-completion";
 /// Runs the command line and returns the exit code.
 pub(super) fn run(name: &str, args: Vec<OsString>) -> u8 {
     log::start();
-    match application(name, args) {
+    match audit::start().and_then(|()| application(name, args)) {
         Ok(code) => code,
         Err(failure) => failure.report(),
     }

@@ -13,7 +13,7 @@ use super::super::create::NewFile;
 use super::super::failure::{Failure, code};
 use super::super::open::{Opened, open_allowing};
 use super::super::place::{self, Input};
-use super::super::{close, go, log, version};
+use super::super::{audit, close, go, log, version};
 use super::{Formats, Opening};
 use crate::edit::editor::Signals;
 use crate::edit::place::Private;
@@ -67,6 +67,7 @@ pub(crate) fn run(options: Options) -> Result<u8, Failure> {
 
 /// A file that is not there yet: an example to be written over.
 fn example(options: &Options) -> Result<Opened, Failure> {
+    audit::reading(&options.path);
     let mut metadata = options.new.metadata()?;
     let input = options.formats.input;
     let text = example_text(input, options)?;

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use bulla_core::sops::{KeySource, MasterKey, Metadata};
 
-use super::super::close;
 use super::super::config::Config;
 use super::super::failure::{Failure, code};
 use super::super::open::{Opened, open_allowing};
 use super::super::place::{Destination, Input};
+use super::super::{audit, close};
 use super::{Formats, Opening};
 
 /// What the command line says.
@@ -45,6 +45,7 @@ pub(crate) fn run(options: &Options) -> Result<u8, Failure> {
 pub(crate) fn rotate(options: &Options) -> Result<Vec<u8>, Failure> {
     let Formats { input, output, indents, allow } = options.formats;
     let bytes = options.input.read()?;
+    audit::record(audit::Action::Rotate)?;
     let Opened { mut tree, mut metadata, .. } =
         open_allowing(input, &bytes, &options.opening.services, &options.opening.how, allow)?;
     if !options.allow_unlisted {

@@ -1,29 +1,19 @@
-//! The key service: gRPC over TCP or a unix socket, as a client and as a server.
+//! The key service: gRPC without TLS over TCP or a unix socket, as a client and as a server. Other machines or users ask it to wrap and to
+//! unwrap data keys, so that the keys stay where they are.
+//!
+//! - `messages`: what goes over the wire, and the way to and from the keys of a file
+//! - `place`: `tcp://HOST:PORT` and `unix:///PATH`, and how Go words that there is nobody
+//! - `client`: asks, one connection for each question; the runtime lives as long
+//! - `server`: answers with the keys of this machine; `prompt` asks the user first
 
-use bulla_core::secret::SecretBytes;
-use bulla_core::sops::{KeySource, MasterKey};
+mod client;
+mod messages;
+mod place;
+mod prompt;
+mod server;
 
-/// A key service that somebody else runs. It connects when the first key asks for it.
-pub(crate) struct Client {
-    uri: String,
-}
+pub(crate) use client::Client;
+pub(crate) use server::serve;
 
-impl Client {
-    /// A service at `tcp://HOST:PORT` or `unix:///PATH`.
-    ///
-    /// # Errors
-    /// A text that says what is wrong with the URI.
-    pub(crate) fn new(uri: &str) -> Result<Self, String> {
-        Ok(Self { uri: uri.to_owned() })
-    }
-
-    /// Asks the service to open `key.enc`.
-    pub(crate) fn unwrap(&self, _key: &MasterKey) -> Result<SecretBytes, String> {
-        Err(format!("{}: not connected", self.uri))
-    }
-
-    /// Asks the service to encrypt a part of the data key.
-    pub(crate) fn wrap(&self, _source: &KeySource, _part: &[u8]) -> Result<String, String> {
-        Err(format!("{}: not connected", self.uri))
-    }
-}
+/// No data key, wrapped or not, comes near this: larger messages are refused unread.
+const MAX_MESSAGE: usize = 1 << 20;
