@@ -110,7 +110,7 @@ fn a_text_that_cannot_be_encrypted_goes_back_to_the_editor() {
 
 #[test]
 fn a_new_file_begins_with_an_example() {
-    let formats = ["a.yaml", "a.json", "a.env", "a.bin"];
+    let formats = ["a.yaml", "a.json", "a.env", "a.ini", "a.bin"];
     let mut seen: Vec<Vec<String>> = Vec::new();
     for side in sides() {
         let mut texts = Vec::new();
