@@ -94,6 +94,14 @@ fn an_invalid_pattern_selects_nothing_and_is_refused() {
 }
 
 #[test]
+fn an_empty_selector_of_any_kind_encrypts_everything() {
+    for name in Selector::NAMES {
+        let marks = encrypted(Selector::new(name, String::new()).unwrap()).unwrap();
+        assert!(!marks.contains('-'), "{name}: {marks}");
+    }
+}
+
+#[test]
 fn a_pattern_that_matches_ciphertext_is_refused() {
     let error = encrypted(Selector::UnencryptedCommentRegex("ENC".to_owned())).err().unwrap();
     assert!(error.to_string().contains("unencrypted_comment_regex"), "{error}");

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use bulla_core::sops::{DataKey, Error, Format, KeyKind, KeySource, Metadata, Nonces, Tree, Unrecovered};
 
 use super::allow::Allow;
+use zeroize::Zeroizing;
+
 use super::failure::{Failure, code};
 use super::keys::KeyServices;
 use super::{audit, close, log, unrecovered, version};
@@ -54,6 +56,20 @@ pub(crate) fn open_allowing(
     allow: Allow,
 ) -> Result<Opened, Failure> {
     let (tree, metadata) = allow.load_encrypted(format, bytes)?;
+    version::check(&metadata.version)?;
+    decrypt(tree, metadata, services, options, allow)
+}
+
+/// [`open_allowing`], for a file whose bytes are not needed any more: a large one is not kept twice.
+pub(crate) fn open_and_drop(
+    format: Format,
+    bytes: Zeroizing<Vec<u8>>,
+    services: &KeyServices,
+    options: &OpenOptions,
+    allow: Allow,
+) -> Result<Opened, Failure> {
+    let (tree, metadata) = allow.load_encrypted(format, &bytes)?;
+    drop(bytes);
     version::check(&metadata.version)?;
     decrypt(tree, metadata, services, options, allow)
 }

@@ -131,7 +131,7 @@ impl Selection {
     fn names(&self, key: &str) -> bool {
         match (&self.selector, &self.pattern) {
             (Selector::UnencryptedSuffix(suffix) | Selector::EncryptedSuffix(suffix), _) => {
-                !suffix.is_empty() && key.ends_with(suffix.as_str())
+                key.ends_with(suffix.as_str())
             }
             (Selector::UnencryptedRegex(_) | Selector::EncryptedRegex(_), Some(pattern)) => {
                 pattern.is_match(key.as_bytes())
@@ -191,6 +191,10 @@ impl Selection {
 
     /// Whether the leaf at this place is encrypted.
     pub(super) fn selects(&self, place: &Place, is_comment: bool) -> bool {
+        // Whatever its kind, an empty selector is none: nothing stays clear by accident.
+        if self.selector.text().is_empty() {
+            return true;
+        }
         match self.selector {
             Selector::UnencryptedSuffix(_) | Selector::UnencryptedRegex(_) => place.matching_keys == 0,
             Selector::EncryptedSuffix(_) | Selector::EncryptedRegex(_) => place.matching_keys > 0,

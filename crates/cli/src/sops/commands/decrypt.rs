@@ -4,7 +4,7 @@ use bulla_core::sops::{Format, Value};
 use zeroize::Zeroizing;
 
 use super::super::failure::{Failure, code};
-use super::super::open::{Opened, open_allowing};
+use super::super::open::{Opened, open_and_drop};
 use super::super::place::{Destination, Input};
 use super::super::tree_path::{self, Step};
 use super::{Formats, Opening};
@@ -35,9 +35,9 @@ pub(crate) fn run(options: &Options) -> Result<u8, Failure> {
 /// The plaintext, as it is to be written.
 pub(crate) fn decrypt(options: &Options) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let bytes = options.input.read()?;
-    let opened = open_allowing(
+    let opened = open_and_drop(
         options.formats.input,
-        &bytes,
+        bytes,
         &options.opening.services,
         &options.opening.how,
         options.formats.allow,
@@ -50,8 +50,11 @@ fn emit(mut opened: Opened, options: &Options) -> Result<Zeroizing<Vec<u8>>, Fai
     let dumped = |what: &'static str| {
         move |error| Failure::new(code::DUMP, format!("Error dumping {what}: {error}{}", hint(&error, output)))
     };
-    let Some(first) = opened.tree.documents.first_mut().filter(|_| !options.extract.is_empty()) else {
-        return output.emit_plain(&opened.tree, indents).map_err(dumped("file"));
+    if options.extract.is_empty() {
+        return output.into_plain(opened.tree, indents).map_err(dumped("file"));
+    }
+    let Some(first) = opened.tree.documents.first_mut() else {
+        return output.into_plain(opened.tree, indents).map_err(dumped("file"));
     };
     let found = tree_path::get(first, &options.extract)
         .map_err(|reason| Failure::generic(format!("error truncating tree: {reason}")))?;

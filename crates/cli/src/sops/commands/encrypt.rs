@@ -37,6 +37,8 @@ pub(crate) fn encrypt(options: &Options) -> Result<Vec<u8>, Failure> {
         bulla_core::sops::Error::Empty => Failure::new(code::NO_DOCUMENT, error.to_string()),
         error => Failure::new(code::READ, format!("Error unmarshalling file: {error}")),
     })?;
+    // A large file is not kept twice.
+    drop(bytes);
     close::check_plain(&tree, output)?;
     let key = close::new_data_key(&mut metadata, &options.services)?;
     close::encrypt_allowing(&mut tree, &mut metadata, &key, &bulla_core::sops::Nonces::default(), allow)?;

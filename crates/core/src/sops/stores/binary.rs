@@ -11,10 +11,17 @@ pub(super) fn load(bytes: &[u8]) -> Tree {
 }
 
 pub(super) fn emit(tree: &Tree) -> Result<Zeroizing<Vec<u8>>, Error> {
+    into_bytes(Tree { documents: tree.documents.clone() })
+}
+
+pub(super) fn into_bytes(tree: Tree) -> Result<Zeroizing<Vec<u8>>, Error> {
     let fail = |reason: &str| Err(Error::Unwritable(format!("error emitting binary store: {reason}")));
-    let [document] = tree.documents.as_slice() else { return fail("there must be exactly one tree branch") };
-    match document.iter().find(|item| item.name() == Some(KEY)).map(|item| &item.value) {
-        Some(Value::Text(text)) => Ok(text.clone()),
+    let mut documents = tree.documents;
+    let (Some(document), true) = (documents.pop(), documents.is_empty()) else {
+        return fail("there must be exactly one tree branch");
+    };
+    match document.into_iter().find(|item| item.name() == Some(KEY)).map(|item| item.value) {
+        Some(Value::Text(text)) => Ok(text),
         Some(_) => fail("'data' key in tree does not have a string value"),
         None => fail("no binary data found in tree"),
     }

@@ -143,6 +143,17 @@ impl Format {
         }
     }
 
+    /// [`Format::emit_plain`] for a tree that is not needed any more: bytes of the binary format are handed over, not copied.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`].
+    pub fn into_plain(self, tree: Tree, indents: Indents) -> Result<Zeroizing<Vec<u8>>, Error> {
+        match self {
+            Self::Binary => binary::into_bytes(tree),
+            _ => self.emit_plain(&tree, indents),
+        }
+    }
+
     /// Writes an encrypted tree with its metadata.
     ///
     /// # Errors

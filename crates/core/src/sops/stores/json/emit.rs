@@ -10,7 +10,7 @@ use crate::sops::{Branch, Error, Item, Key, Tree, Value};
 pub(in crate::sops::stores) fn emit(tree: &Tree, indent: i32) -> Result<Zeroizing<Vec<u8>>, Error> {
     let empty = Branch::new();
     let branch = tree.documents.first().unwrap_or(&empty);
-    let mut writer = Writer::new(indent, size_of_branch(branch))?;
+    let mut writer = Writer::new(indent, |unit| size_of_branch(branch, 0, unit) + 1)?;
     writer.branch(branch)?;
     writer.out.push(b'\n');
     Ok(writer.out)
@@ -18,7 +18,7 @@ pub(in crate::sops::stores) fn emit(tree: &Tree, indent: i32) -> Result<Zeroizin
 
 /// Writes one value, without a newline at its end.
 pub(in crate::sops::stores) fn emit_value(value: &Value, indent: i32) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let mut writer = Writer::new(indent, size(value))?;
+    let mut writer = Writer::new(indent, |unit| size(value, 0, unit))?;
     writer.value(value)?;
     Ok(writer.out)
 }
@@ -30,7 +30,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(indent: i32, size: usize) -> Result<Self, Error> {
+    fn new(indent: i32, size: impl FnOnce(usize) -> usize) -> Result<Self, Error> {
         let unit = match indent {
             -1 => vec![b'\t'],
             // Nobody indents by more; memory is bounded by it.
@@ -40,8 +40,9 @@ impl Writer {
             }
             _ => return Err(Error::Unwritable("JSON is indented by at most 64 spaces".to_owned())),
         };
+        let size = size(unit.len());
         // Room for all of it, so that plaintext is not left behind by a buffer that grows.
-        Ok(Self { out: Zeroizing::new(Vec::with_capacity(size + size / 8)), unit, depth: 0 })
+        Ok(Self { out: Zeroizing::new(Vec::with_capacity(size)), unit, depth: 0 })
     }
 
     fn branch(&mut self, branch: &Branch) -> Result<(), Error> {
@@ -174,19 +175,34 @@ pub(in crate::sops::stores) fn float(number: f64) -> String {
     number.to_string()
 }
 
-/// About how many bytes a value takes.
-fn size(value: &Value) -> usize {
+/// At least the bytes that a value takes at this depth, if a level is indented by `unit`.
+fn size(value: &Value, depth: usize, unit: usize) -> usize {
+    let line = 2 + depth * unit;
     match value {
-        Value::Map(branch) => size_of_branch(branch),
-        Value::List(items) => items.iter().map(|item| size(item) + 12).sum::<usize>() + 12,
-        Value::Text(text) => text.len() + 2,
+        Value::Map(branch) => size_of_branch(branch, depth, unit),
+        Value::List(items) => {
+            items.iter().map(|item| line + unit + size(item, depth + 1, unit)).sum::<usize>() + line + 2
+        }
+        Value::Text(text) => size_of_text(text),
+        Value::Comment(comment) => size_of_text(&comment.text),
         _ => 32,
     }
 }
 
-fn size_of_branch(branch: &Branch) -> usize {
-    let of = |item: &Item| item.name().map_or(0, |name| name.len() + size(&item.value) + 16);
-    branch.iter().map(of).sum::<usize>() + 16
+fn size_of_branch(branch: &Branch, depth: usize, unit: usize) -> usize {
+    let line = 2 + depth * unit;
+    let of = |item: &Item| {
+        item.name()
+            .map_or(0, |name| line + unit + size_of_text(name.as_bytes()) + 2 + size(&item.value, depth + 1, unit))
+    };
+    branch.iter().map(of).sum::<usize>() + line + 2
+}
+
+/// An escape has six bytes at most, for one byte or more.
+fn size_of_text(text: &[u8]) -> usize {
+    let escaped =
+        text.iter().filter(|byte| matches!(byte, ..0x20 | b'"' | b'\\' | b'<' | b'>' | b'&' | 0x80..)).count();
+    text.len() + escaped * 5 + 2
 }
 
 #[cfg(test)]
