@@ -194,6 +194,7 @@ fn mistakes_have_their_codes() {
     sops.bench.write("empty.yaml", "");
     for (words, code, text) in [
         (&["decrypt", "plain.yaml"][..], 1, "sops metadata not found"),
+        (&["decrypt", "empty.yaml"], 1, "sops metadata not found"),
         (&["decrypt", "missing.yaml"], 100, "Error: cannot operate on non-existent file \""),
         (&[], 100, "Error: no file specified"),
         (&["encrypt", "plain.yaml"], 1, "config file not found, or has no creation rules, and no keys provided"),
@@ -231,6 +232,7 @@ fn mistakes_have_their_codes() {
         assert!(code == 1 || stderr.starts_with(text), "{words:?}: {stderr}");
         assert_eq!(sops.bench.read("f.yaml"), before, "{words:?}");
     }
+    assert_eq!(sops.run(&["filestatus", "empty.yaml"]).ok(), "{\"encrypted\":false}\n");
     let status = |name: &str| sops.run(&["filestatus", name]).ok();
     assert_eq!(
         (status("f.yaml").as_str(), status("plain.yaml").as_str()),

@@ -123,7 +123,11 @@ impl Format {
     pub fn load_encrypted_with(self, bytes: &[u8], duplicates: Duplicates) -> Result<(Tree, Metadata), Error> {
         let mut tree = match self {
             Self::Binary => json::load(bytes)?,
-            _ => self.load_plain_with(bytes, duplicates)?,
+            // A file without documents has no metadata, either.
+            _ => self.load_plain_with(bytes, duplicates).map_err(|error| match error {
+                Error::Empty => Error::MetadataNotFound,
+                error => error,
+            })?,
         };
         let metadata = entry::extract(&mut tree, self.flatness())?;
         Ok((tree, metadata))
