@@ -34,6 +34,7 @@ mod reseal;
 mod seal;
 mod sops_cli;
 mod sops_exec;
+mod sops_keys;
 mod sops_trust;
 mod story;
 mod update;

@@ -26,6 +26,9 @@ pub(crate) fn explain(file: &SopsFile, keys: &Keys) -> Explained {
     said.rule(file);
     said.strictness(file);
     said.recipients(file);
+    for line in keys.found(&file.metadata) {
+        said.say("here", line);
+    }
     match trust::open(file, keys, Trust { accept_broken_seal: true, ..Trust::default() }) {
         Ok(opened) => {
             said.say("opens", "yes".to_owned());

@@ -3,12 +3,14 @@
 mod age;
 mod agent;
 mod cloud;
+mod explain;
 mod pgp;
 mod terminal;
 
 use std::sync::Arc;
 
-pub(crate) use age::{Variables, check_recipient};
+use age::Variables;
+pub(crate) use age::check_recipient;
 use bulla_core::secret::SecretBytes;
 use bulla_core::sops::{KeySource, MasterKey};
 

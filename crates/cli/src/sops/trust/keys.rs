@@ -49,6 +49,11 @@ impl Keys {
         Ok(key)
     }
 
+    /// Which identities of this machine a file could be opened with, and where there are none.
+    pub(crate) fn found(&self, metadata: &Metadata) -> Vec<String> {
+        self.services.lock().unwrap_or_else(PoisonError::into_inner).explain(metadata)
+    }
+
     /// The one command that helps where no key opens a file.
     pub(crate) fn advice(&self, metadata: &Metadata) -> String {
         let kinds: Vec<KeyKind> =

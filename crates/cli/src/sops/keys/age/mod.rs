@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use bulla_core::age::{Unopened, decrypt_armored};
 use bulla_core::secret::SecretBytes;
 
-pub(crate) use places::{Found, Variables};
+pub(crate) use places::{Found, Outcome, Variables};
 pub(crate) use recipients::check_recipient;
 
 /// The age identities of this machine. They are looked for once; commands that are asked for one recipient, once for each.
@@ -388,6 +388,9 @@ mod tests {
         let command = format!("echo {} x", &MINE[..70]);
         assert!(error(&[home, ("SOPS_AGE_KEY_CMD", &command)]).contains("'SOPS_AGE_KEY_CMD' age identities"));
         let command = format!("sh -c 'echo {MINE} >&2; exit 3'");
-        assert!(error(&[home, ("SOPS_AGE_KEY_CMD", &command)]).contains("execute command sh: exit status 3"));
+        assert!(
+            error(&[home, ("SOPS_AGE_KEY_CMD", &command)])
+                .contains("execute command (not shown: an identity is in it): exit status 3")
+        );
     }
 }

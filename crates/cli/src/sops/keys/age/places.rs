@@ -251,10 +251,10 @@ fn ssh_key(path: &Path) -> Result<Vec<Identity>, Outcome> {
 
 /// What a command prints. Its standard error is nobody's business: it may hold anything.
 fn output(command: &str, recipient: &str) -> Result<Zeroizing<Vec<u8>>, String> {
-    let shown = shown(command);
+    let named = shown(command);
     let words = shell_words::split(command)
-        .map_err(|_| format!("failed to parse command {shown}: EOF found when expecting closing quote"))?;
-    let failed = |reason: String| format!("failed to execute command {shown}: {reason}");
+        .map_err(|_| format!("failed to parse command {named}: EOF found when expecting closing quote"))?;
+    let failed = |reason: String| format!("failed to execute command {named}: {reason}");
     let [program, arguments @ ..] = &words[..] else { return Err(failed("it is empty".to_owned())) };
     let mut child = Command::new(program)
         .args(arguments)
@@ -263,7 +263,7 @@ fn output(command: &str, recipient: &str) -> Result<Zeroizing<Vec<u8>>, String> 
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .map_err(|error| failed(go::not_started(program, &error)))?;
+        .map_err(|error| failed(go::not_started(shown(program), &error)))?;
     let text = child.stdout.take().map(|pipe| read_limited(pipe.take(u64::MAX), 0));
     let status = child.wait().map_err(|error| failed(os_error(&error)))?;
     if !status.success() {
@@ -272,11 +272,11 @@ fn output(command: &str, recipient: &str) -> Result<Zeroizing<Vec<u8>>, String> 
     text.transpose().map_err(|error| failed(os_error(&error))).map(Option::unwrap_or_default)
 }
 
-/// A command as errors name it: without its arguments if one of them is a secret.
+/// A command as errors name it: not at all if a secret is in it.
 fn shown(command: &str) -> &str {
     let upper = command.to_ascii_uppercase();
     if ["AGE-SECRET-KEY-", "AGE-PLUGIN-", "PRIVATE KEY"].iter().any(|secret| upper.contains(secret)) {
-        command.split_whitespace().next().unwrap_or_default()
+        "(not shown: an identity is in it)"
     } else {
         command
     }

@@ -8,7 +8,7 @@ use super::plugin::PluginRecipient;
 /// Whether a text is a recipient of some kind.
 ///
 /// # Errors
-/// The real tool's words, without its part around them.
+/// The real tool's words.
 pub(crate) fn check_recipient(text: &str) -> Result<(), String> {
     parse(text.trim()).map(drop)
 }
@@ -16,10 +16,10 @@ pub(crate) fn check_recipient(text: &str) -> Result<(), String> {
 /// Encrypts a part of the data key to a recipient.
 ///
 /// # Errors
-/// As [`check_recipient`].
+/// The real tool's words.
 pub(super) fn wrap(recipient: &str, part: &[u8]) -> Result<String, String> {
     let failed = "failed to create writer for encrypting sops data key with age";
-    match parse(recipient)? {
+    match parse(recipient.trim())? {
         Wrapper::Native(recipient) => encrypt_armored(recipient.as_age(), part).map_err(|_| failed.to_owned()),
         Wrapper::Plugin(recipient) => recipient.wrap(part).map_err(|error| format!("{failed}: {error}")),
     }
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn what_is_no_recipient_is_told_in_the_real_tools_words() {
         let good = "age1ufcq49ytpa77ftszdzwf6s7verrymxyj3kcrtaj565suzc3n33vq0z4ru4";
-        assert_eq!(check_recipient(&format!(" {good}\n")), Ok(()));
+        assert!(wrap(&format!(" {good}\n"), b"x").is_ok());
         for (text, expected) in [
             ("foo", r#"failed to parse input, unknown recipient type: "foo""#),
             (
@@ -77,10 +77,10 @@ mod tests {
                  separator '1' at invalid position: pos=3, len=7",
             ),
         ] {
-            assert_eq!(check_recipient(text).unwrap_err(), expected);
+            assert_eq!(wrap(text, b"x").unwrap_err(), expected);
         }
         let secret = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
-        let error = check_recipient(secret).unwrap_err();
+        let error = wrap(secret, b"x").unwrap_err();
         assert!(!error.contains("GFPYY"), "{error}");
     }
 }

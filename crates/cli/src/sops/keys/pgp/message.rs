@@ -193,5 +193,5 @@ fn encrypt(key: &impl EncryptionKey, part: &[u8]) -> Result<String, String> {
     let mut builder =
         MessageBuilder::from_bytes("", part.to_vec()).seipd_v1(&mut generator, SymmetricKeyAlgorithm::AES256);
     builder.encrypt_to_key(&mut generator, key).map_err(failed)?;
-    builder.to_armored_string(&mut generator, ArmorOptions::default()).map_err(failed)
+    builder.to_armored_string(generator, ArmorOptions::default()).map_err(failed)
 }

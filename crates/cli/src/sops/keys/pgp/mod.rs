@@ -144,7 +144,7 @@ mod tests {
         for bad in ["", "nonsense", "-----BEGIN PGP MESSAGE-----\n", &good[..300]] {
             assert!(keys.unwrap(bad).is_err(), "{bad}");
         }
-        for ring in [&b""[..], b"nonsense", &[0x99; 500], file("keys/pgp-rsa.sec.asc")[..900].as_bytes()] {
+        for ring in [&b""[..], b"nonsense", &[0x99; 500], &file("keys/pgp-rsa.sec.asc").as_bytes()[..900]] {
             std::fs::write(home.path().join("secring.gpg"), ring).unwrap();
             assert!(keys.unwrap(&good).is_err());
         }
