@@ -36,6 +36,7 @@ mod sops_cli;
 mod sops_exec;
 mod sops_keys;
 mod sops_trust;
+mod sops_verbs;
 mod story;
 mod update;
 mod verify;

@@ -29,6 +29,7 @@ use crate::io::{Console, Source, Target, input, read};
 use crate::manifest::{self, Format};
 use crate::memory::{self, Memory};
 use crate::report::{Code, Report, Result, bad_manifest, bad_secret, chain};
+use crate::sops::files::seal as sops;
 use crate::update::{self, Update};
 
 /// What to seal, and how.
@@ -54,10 +55,21 @@ pub(crate) struct Options {
     pub(crate) allow_empty_data: bool,
     /// The sealed file that the result goes into, instead of the target.
     pub(crate) update: Option<update::Options>,
+    /// How a sops file is laid out.
+    pub(crate) layout: Layout,
     /// The format; else that of the target's name, else that of the input.
     pub(crate) format: Option<Format>,
     /// Where the result goes.
     pub(crate) target: Target,
+}
+
+/// How a sops file is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Layout {
+    /// As the plain file is: comments, quoting, blank lines, order
+    Preserve,
+    /// As sops would write it, byte for byte but for the ciphertexts
+    Sops,
 }
 
 /// What flags add to a Secret.
@@ -86,6 +98,7 @@ impl Default for Options {
             extra: Extra::default(),
             allow_empty_data: false,
             update: None,
+            layout: Layout::Preserve,
             format: None,
             target: Target::Stdout,
         }
@@ -95,7 +108,14 @@ impl Default for Options {
 /// Runs the command.
 pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
     if let Some(tree) = &options.tree {
-        return tree::run(tree, options, console);
+        return match sops::run_tree(tree, options, console)? {
+            sops::Rest::All => tree::run(tree, options, console),
+            sops::Rest::Files(paths) if paths.is_empty() => Ok(()),
+            sops::Rest::Files(paths) => tree::run(&TreeOptions { paths, ..tree.clone() }, options, console),
+        };
+    }
+    if sops::run(options, console)? {
+        return Ok(());
     }
     refuse_stdin_twice(options)?;
     // The certificate first, as kubeseal does: plaintext is not read for nothing.
@@ -173,6 +193,20 @@ fn remember(memory: &mut Memory, secret: &PlainSecret, fingerprint: &Fingerprint
 }
 
 impl Options {
+    /// Whether flags speak of certificates, scopes or names, which only SealedSecrets have.
+    pub(crate) fn is_about_certificates(&self) -> bool {
+        let CertificateChoice { given, cluster_name, accept, cluster, .. } = &self.certificate;
+        given.is_some()
+            || cluster_name.is_some()
+            || accept.is_some()
+            || cluster.kubeconfig.is_some()
+            || cluster.context.is_some()
+            || self.scope.is_some()
+            || self.name.is_some()
+            || self.namespace.is_some()
+            || self.allow_empty_data
+    }
+
     /// The file whose place in the repository decides: the first that is read, else the one that is written.
     fn path(&self) -> Option<&Path> {
         let file = |source: &Source| match source {

@@ -37,6 +37,9 @@ pub(crate) struct Options {
 
 /// Runs the command.
 pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
+    if crate::sops::files::unseal::run(options, console)? {
+        return Ok(());
+    }
     if let Some(ask) = &options.cluster {
         return from_cluster::run(options, ask, console);
     }

@@ -12,7 +12,7 @@ pub(crate) mod rename;
 pub(crate) mod set;
 mod template;
 pub(crate) mod unset;
-mod value;
+pub(crate) mod value;
 pub(crate) mod view;
 
 use std::path::PathBuf;

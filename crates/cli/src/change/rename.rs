@@ -22,6 +22,9 @@ pub(crate) struct Options {
 
 /// Runs the command.
 pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
+    if crate::sops::files::change::rename(options, console)? {
+        return Ok(());
+    }
     let Options { which, old, new } = options;
     file::check_key_name(new)?;
     let file = file::open(which, console)?;

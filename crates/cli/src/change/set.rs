@@ -10,6 +10,7 @@ use crate::cert::{self, CertificateChoice};
 use crate::io::Console;
 use crate::memory::{Item, Memory};
 use crate::report::{Code, Report, Result, bad_splice, chain};
+use crate::sops::files::change as sops;
 use crate::tree::{Sealed, SealedFile};
 use crate::update::insert_items;
 
@@ -24,6 +25,8 @@ pub(crate) struct Options {
     pub(crate) from: From,
     /// Whether one line break at the end is left out.
     pub(crate) trim_newline: bool,
+    /// Whether values are JSON (sops files).
+    pub(crate) json: bool,
     /// The certificate to seal with.
     pub(crate) certificate: CertificateChoice,
     /// For a SealedSecret that names none.
@@ -32,6 +35,11 @@ pub(crate) struct Options {
 
 /// Runs the command.
 pub(crate) fn run(options: Options, console: Console) -> Result<()> {
+    let Some(options) = sops::set(options, console)? else { return Ok(()) };
+    if options.json {
+        return Err(Report::new(Code::Usage, "--json is for sops files: in a Secret every value is text")
+            .hint("leave the flag out"));
+    }
     for given in &options.keys {
         file::check_key_name(&given.key)?;
         value::refuse_without_terminal(&given.key, &options.from)?;

@@ -17,6 +17,9 @@ pub(crate) struct Options {
 
 /// Runs the command: all of the keys, or none.
 pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
+    if crate::sops::files::change::unset(options, console)? {
+        return Ok(());
+    }
     let file = file::open(&options.which, console)?;
     let sealed = file::pick(&file, &options.which)?;
     file::refuse_deprecated(&file, &sealed)?;

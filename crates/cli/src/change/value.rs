@@ -40,7 +40,7 @@ impl std::fmt::Debug for Given {
 }
 
 /// The value of `key`, byte for byte.
-pub(super) fn take(key: &str, from: &From, trim_newline: bool, console: Console) -> Result<SecretBytes> {
+pub(crate) fn take(key: &str, from: &From, trim_newline: bool, console: Console) -> Result<SecretBytes> {
     let source = match from {
         From::Stdin => Source::Stdin,
         From::File(path) => Source::File(path.clone()),
@@ -57,7 +57,7 @@ pub(super) fn take(key: &str, from: &From, trim_newline: bool, console: Console)
 }
 
 /// Refuses what fits into no Secret, and tells of what is seldom meant.
-pub(super) fn check(key: &str, value: &SecretBytes, console: Console) -> Result<()> {
+pub(crate) fn check(key: &str, value: &SecretBytes, console: Console) -> Result<()> {
     if value.len() > MAX_VALUE_BYTES {
         return Err(Report::new(
             Code::ValueTooLarge,
@@ -77,7 +77,7 @@ fn without_line_break(bytes: &[u8]) -> usize {
 }
 
 /// Nothing is asked where nobody can answer.
-pub(super) fn refuse_without_terminal(key: &str, from: &From) -> Result<()> {
+pub(crate) fn refuse_without_terminal(key: &str, from: &From) -> Result<()> {
     if *from != From::Prompt || io::stdin().is_terminal() {
         return Ok(());
     }

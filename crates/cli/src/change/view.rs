@@ -13,6 +13,7 @@ use crate::age::{age, day};
 use crate::cert;
 use crate::io::{Console, Source, Target, read};
 use crate::report::{Code, Report, Result, bad_certificate};
+use crate::sops::files as sops;
 use crate::tree::{Kind, Object, SealedFile};
 
 /// What to look at.
@@ -45,7 +46,20 @@ pub(crate) fn run(options: &Options, console: Console) -> Result<()> {
             Source::Stdin => Path::new("-"),
             Source::File(path) => path,
         };
-        let file = SealedFile::parse(path, read(source)?)?;
+        let bytes = read(source)?;
+        if let Some(format) = sops::detect(path, &bytes) {
+            any = true;
+            let file = sops::SopsFile::parse(path, bytes, format)?;
+            let changed = (options.sources.len() <= MANY).then(|| git::last_commit(path)).flatten();
+            if options.json {
+                objects.push(sops::view::facts(&file, changed));
+            } else {
+                let blank = if text.is_empty() { "" } else { "\n" };
+                let _ = write!(text, "{blank}{}", sops::view::table(&file, changed));
+            }
+            continue;
+        }
+        let file = SealedFile::parse(path, bytes)?;
         let found = file.objects();
         let is_sealed = found.iter().any(|object| object.kind == Kind::SealedSecret);
         tell_of_others(&file, source, &found, console);

@@ -18,6 +18,8 @@ Example:
   pass show shop/db | bulla set db.sealed.yaml password --stdin --trim-newline
   bulla set db.sealed.yaml tls.key --file server.key
   bulla set db.sealed.yaml user=app host=db.shop --literal
+  bulla set app.enc.yaml database.port=5432 --literal   in a sops file a key is a path; an int stays one
+  bulla set app.enc.yaml hosts --json --file hosts.json
 
 The value is sealed byte for byte: --stdin and --file strip nothing, not even the line break that
 `echo` appends. It is sealed for the scope, namespace and name that the file states. Every other
@@ -84,6 +86,9 @@ pub(crate) struct SetArgs {
     /// Leave out one line break at the end of what --stdin or --file reads
     #[arg(long)]
     trim_newline: bool,
+    /// The value is JSON: a number, true, null, a list, a map (sops files)
+    #[arg(long)]
+    json: bool,
     /// Namespace for a SealedSecret that names none
     #[arg(short, long, value_name = "NAMESPACE")]
     namespace: Option<String>,
@@ -166,6 +171,7 @@ impl SetArgs {
             keys,
             from,
             trim_newline: self.trim_newline,
+            json: self.json,
             certificate: self.certificate.choice(),
             namespace: self.namespace,
         })

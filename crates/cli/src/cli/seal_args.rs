@@ -11,7 +11,7 @@ use super::cert_args::CertificateArgs;
 use super::update_args::UpdateArgs;
 use crate::io::{Source, Target};
 use crate::report::{Code, Report, Result};
-use crate::seal::{Extra, Inputs, Literal, Options, Registry, TreeOptions};
+use crate::seal::{Extra, Inputs, Layout, Literal, Options, Registry, TreeOptions};
 
 /// What `bulla seal --help` says after the flags.
 pub(super) const AFTER: &str = "\
@@ -21,6 +21,8 @@ Examples:
                                                  asks for the password; nothing is shown or stored
   bulla seal --name web -n shop --tls-cert web.crt --tls-key web.key -w web.sealed.yaml
   bulla seal -r apps --out-dir sealed            every plain Secret of a tree
+  bulla seal --in-place app.enc.yaml             by a rule of .sops.yaml, or one of .bulla.yaml with
+                                                 `format: sops`: encrypted in place, its layout kept
   kubectl create secret generic db -n shop --from-file=password=/dev/stdin \\
       --dry-run=client -o yaml | bulla seal > db.sealed.yaml
 
@@ -55,6 +57,9 @@ pub(crate) struct SealArgs {
     tree: TreeArgs,
     #[command(flatten)]
     update: UpdateArgs,
+    /// Layout of a sops file that is made
+    #[arg(long, value_name = "LAYOUT", default_value = "preserve")]
+    layout: Layout,
     #[command(flatten)]
     certificate: CertificateArgs,
     #[command(flatten)]
@@ -166,6 +171,7 @@ impl SealArgs {
             name: self.name,
             extra,
             allow_empty_data: self.allow_empty_data,
+            layout: self.layout,
             format: self.output.output,
             target: Target::from_arg(self.output.write),
         })

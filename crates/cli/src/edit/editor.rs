@@ -20,7 +20,7 @@ pub(crate) enum Ended {
 }
 
 /// The command line of the editor.
-pub(super) fn choose(visual: Option<String>, editor: Option<String>, on_terminal: bool) -> Result<String> {
+pub(crate) fn choose(visual: Option<String>, editor: Option<String>, on_terminal: bool) -> Result<String> {
     let set = |text: &String| !text.trim().is_empty();
     match visual.filter(set).or(editor.filter(set)) {
         Some(editor) => Ok(editor),
@@ -62,7 +62,7 @@ impl Signals {
     }
 
     /// Runs the editor on `file`.
-    pub(super) fn edit(&mut self, editor: &str, file: &Path) -> Result<Ended> {
+    pub(crate) fn edit(&mut self, editor: &str, file: &Path) -> Result<Ended> {
         let child = command(editor, file).spawn().map_err(|error| {
             Report::new(Code::EditorFails, format!("start the editor: {}", os_error(&error)))
                 .hint("check VISUAL and EDITOR; they are run by sh")

@@ -43,6 +43,9 @@ pub(crate) struct Options {
 
 /// Runs the command.
 pub(crate) fn run(options: &Options, console: Console) -> Result<Exit> {
+    if let Some(exit) = crate::sops::files::edit::run(&options.file, console)? {
+        return Ok(exit);
+    }
     let on_terminal = std::io::stdin().is_terminal();
     let variable = |name: &str| std::env::var(name).ok();
     let editor = editor::choose(variable("VISUAL"), variable("EDITOR"), on_terminal)?;

@@ -102,7 +102,7 @@ impl Drop for Private {
 }
 
 /// Overwrites and removes all that is in a folder of ours, and the folder. Best effort: it is called when all else has failed.
-pub(super) fn wipe(folder: &Path) {
+pub(crate) fn wipe(folder: &Path) {
     overwrite(folder, 0);
     let _ = fs::remove_dir_all(folder);
 }

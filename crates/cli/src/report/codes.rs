@@ -145,6 +145,20 @@ codes! {
 
     Internal = "E0901", "something failed that should not";
 
+    SopsAlias = "E1001", "an alias reaches a value that is to be encrypted";
+    SopsLostComment = "E1002", "a comment would stay readable among encrypted values";
+    SopsLayout = "E1003", "the file cannot be written in its own layout";
+    SopsNoPath = "E1004", "there is nothing at the path";
+    SopsTaken = "E1005", "the key is there already";
+    SopsBadPath = "E1006", "the path cannot be used";
+    SopsAlready = "E1007", "the file is encrypted already";
+    SopsSelector = "E1008", "the selector cannot be used for the file";
+    SopsNotSealable = "E1009", "something in the file cannot be encrypted";
+    SopsPlainUnreadable = "E1010", "the file is not what its name says";
+    SopsMixed = "E1011", "sops files and others do not go together";
+    SopsBadJson = "E1012", "the value is not JSON";
+    SopsNoRecipients = "E1013", "no rule says who may open the file";
+
     SopsUnreadable = "E1030", "a sops file cannot be read";
     NotASopsFile = "E1031", "the file is not one of sops";
     SopsStrict = "E1032", "a sops file is not as an honest tool writes it";

@@ -27,7 +27,7 @@ use crate::tree::{self, Kind, shown};
 use crate::update::{self, Update};
 
 /// Which files, and where they go.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct TreeOptions {
     /// Files and folders.
     pub(crate) paths: Vec<PathBuf>,

@@ -1,8 +1,15 @@
 //! sops files under bulla's own verbs: which files they are, and how they are read. A path becomes a [`SopsFile`] by its content; what
 //! is read is still encrypted.
 
+pub(crate) mod change;
 mod detect;
+pub(crate) mod edit;
+mod explain;
 mod find;
+pub(crate) mod seal;
+pub(crate) mod unseal;
+pub(crate) mod view;
+mod work;
 
 use std::path::{Path, PathBuf};
 
