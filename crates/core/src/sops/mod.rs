@@ -29,7 +29,7 @@ pub use error::Error;
 pub use keys::{Group, KeyKind, KeySource, MasterKey};
 pub use metadata::Metadata;
 pub use places::each_value;
-pub use recover::{GroupFailure, KeyFailure, Unrecovered};
+pub use recover::{GroupFailure, KeyFailure, Unrecovered, Wrap};
 pub use select::{DEFAULT_UNENCRYPTED_SUFFIX, Selection, Selector, go_regex};
 pub use stores::{Format, Indents, Leaf, Located, load_located};
 pub use tree::{Branch, Comment, Item, Key, Time, Tree, Value};

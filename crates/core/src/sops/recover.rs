@@ -4,6 +4,9 @@ use super::keys::KeyKind;
 use super::{DataKey, KeySource, MasterKey, Metadata, shamir};
 use crate::secret::SecretBytes;
 
+/// Who wraps a part of the data key for one key: the text that the file has as `enc`, or why not, one text for each service asked.
+pub type Wrap<'a> = &'a mut dyn FnMut(&KeySource, &[u8]) -> Result<String, Vec<String>>;
+
 /// No data key: what was tried, group by group.
 #[derive(Debug)]
 pub struct Unrecovered {
@@ -105,12 +108,7 @@ impl Metadata {
     ///
     /// # Errors
     /// Everything that failed, as texts; then the metadata is to be thrown away.
-    pub fn wrap(
-        &mut self,
-        key: &DataKey,
-        now: &str,
-        wrap: &mut dyn FnMut(&KeySource, &[u8]) -> Result<String, Vec<String>>,
-    ) -> Result<(), Vec<String>> {
+    pub fn wrap(&mut self, key: &DataKey, now: &str, wrap: Wrap<'_>) -> Result<(), Vec<String>> {
         let parts = match self.groups.len() {
             0 => return Err(vec!["no key groups provided".to_owned()]),
             1 => vec![zeroize::Zeroizing::new(key.expose().to_vec())],

@@ -29,8 +29,6 @@ pub struct Metadata {
     pub unknown: Vec<String>,
 }
 
-/// The name of the entry, and the prefix in formats without nesting.
-pub(super) const NAME: &str = "sops";
 /// The extension key of the second seal.
 const EXTENSION: &str = "bulla";
 
