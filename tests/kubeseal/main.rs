@@ -5,26 +5,24 @@
 //!
 //! `BULLA_KUBESEAL_CASES=TEXT` runs the cases whose id holds TEXT, and shows what both did;
 //! `BULLA_KUBESEAL_OURS=FILE` takes another binary for ours.
-//! `case` is the format of the cases, `run` a single run, `server` the API server behind it, `opened` what becomes of
-//! ciphertexts, `compare` what is compared, `manifest` what must be covered, `standins` the broken kubeseals that must be found.
+//! `cases` is what suites like this one share (the format of the cases, what is compared), `run` a single run, `server` the API server
+//! behind it, `opened` what becomes of ciphertexts, `manifest` what must be covered, `standins` the broken kubeseals that must be
+//! found.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod case;
-mod compare;
-mod differences;
+#[path = "../cases/mod.rs"]
+mod cases;
 mod manifest;
 mod opened;
-mod peer;
 mod run;
 mod server;
 mod standins;
 mod suite;
-#[path = "../cli/support/terminal.rs"]
-mod terminal;
 
 use std::io::Write as _;
 
+use crate::cases::{case, compare, differences};
 use crate::suite::{Suite, Tried, suite};
 
 fn say(line: &str) {
@@ -61,7 +59,7 @@ fn the_manifest_has_no_gap() {
 
 #[test]
 fn every_difference_has_a_heading_and_a_case() {
-    if let Err(wrong) = differences::check(&suite::cases()) {
+    if let Err(wrong) = differences::check("kubeseal.md", &suite::cases()) {
         panic!("{}", wrong.join("\n"));
     }
 }

@@ -12,8 +12,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::case::{Case, Content};
-use crate::run::Call;
-use crate::suite::{Suite, Tried, folder, in_parallel};
+use crate::cases::in_parallel;
+use crate::cases::outcome::Call;
+use crate::suite::{Suite, Tried, folder};
 
 /// One line.
 struct Item {

@@ -1,17 +1,15 @@
 //! One run of one kubeseal: a folder of its own, its server, the process, and what is left behind.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use crate::case::{Case, Content, What};
+use crate::cases::outcome::{Call, Left, Outcome};
+use crate::cases::process::{collect, process};
 use crate::opened::Keys;
 use crate::server::{Does, Reply, Server, Tls};
-use crate::terminal::terminal_pair;
 
 /// Nothing here takes longer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -25,35 +23,6 @@ pub(crate) struct Bench {
     folder: tempfile::TempDir,
     pub(crate) keys: Keys,
     tls: Tls,
-}
-
-/// What a process is given. A stand-in may change it.
-#[derive(Clone)]
-pub(crate) struct Call {
-    pub(crate) args: Vec<String>,
-    pub(crate) environment: Vec<(String, String)>,
-    pub(crate) input: Vec<u8>,
-}
-
-/// What a process left behind. A stand-in may change it.
-#[derive(Clone)]
-pub(crate) struct Left {
-    pub(crate) code: i32,
-    pub(crate) stdout: Vec<u8>,
-    pub(crate) stderr: Vec<u8>,
-    /// Each with its mode.
-    pub(crate) files: BTreeMap<String, (u32, Vec<u8>)>,
-    pub(crate) asked: Vec<String>,
-}
-
-/// The same, to be compared: texts, with ciphertexts opened, and without what differs from run to run.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    pub(crate) code: i32,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-    pub(crate) files: BTreeMap<String, String>,
-    pub(crate) asked: Vec<String>,
 }
 
 impl Bench {
@@ -151,7 +120,7 @@ impl Bench {
         before(&mut call);
         let program = self.folder.path().join(which).join("kubeseal");
         let patience = if case.exit == -1 && which == "real" { SHORT_PATIENCE } else { PATIENCE };
-        let (code, stdout, stderr) = process(&program, folder, &call, case.tty, patience);
+        let (code, stdout, stderr) = process(&program, folder, folder, &call, case.tty, patience);
         let asked = server.as_ref().map(Server::asked).unwrap_or_default();
         let mut files = BTreeMap::new();
         collect(folder, folder, &mut files);
@@ -176,84 +145,6 @@ impl Bench {
                 .map(|(name, (mode, bytes))| (name.clone(), format!("{mode:o} {}", plain(bytes))))
                 .collect(),
             asked: left.asked.iter().map(|text| plain(text.as_bytes())).collect(),
-        }
-    }
-}
-
-/// Exit code, stdout and stderr.
-fn process(program: &Path, folder: &Path, call: &Call, tty: bool, patience: Duration) -> (i32, Vec<u8>, Vec<u8>) {
-    let mut command = Command::new(program);
-    command
-        .args(&call.args)
-        .current_dir(folder)
-        .env_clear()
-        .env("HOME", folder)
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .envs(call.environment.iter().map(|(name, value)| (name, value)))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut terminal = None;
-    if tty {
-        let (master, slave) = terminal_pair();
-        command.stdin(slave);
-        terminal = Some(master);
-    } else {
-        command.stdin(Stdio::piped());
-    }
-    let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-    // The command holds the terminal's other side.
-    drop(command);
-    let input = call.input.clone();
-    let stdin = child.stdin.take();
-    let writer = std::thread::spawn(move || {
-        // A program that refuses early does not read everything.
-        if let Some(mut stdin) = stdin {
-            let _ = stdin.write_all(&input);
-        }
-        if let Some(terminal) = &mut terminal {
-            let _ = terminal.write_all(&input);
-            let _ = terminal.write_all(&[4]);
-        }
-        // Kept open until the process has ended: a hang-up is not an end of file.
-        terminal
-    });
-    let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
-    let reader = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = err.read_to_end(&mut bytes);
-        bytes
-    });
-    let (done, watch) = channel::<()>();
-    let id = rustix::process::Pid::from_child(&child);
-    let watchdog = std::thread::spawn(move || {
-        if watch.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
-            let _ = rustix::process::kill_process(id, rustix::process::Signal::KILL);
-        }
-    });
-    let mut stdout = Vec::new();
-    let _ = out.read_to_end(&mut stdout);
-    let code = ended(&mut child);
-    drop(done);
-    watchdog.join().unwrap();
-    drop(writer.join().unwrap());
-    (code, stdout, reader.join().unwrap())
-}
-
-fn ended(child: &mut Child) -> i32 {
-    child.wait().unwrap().code().unwrap_or(-1)
-}
-
-/// Every file below `folder`, but for the keys.
-fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, (u32, Vec<u8>)>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-        let kind = std::fs::symlink_metadata(&path).unwrap();
-        if kind.is_dir() {
-            collect(root, &path, files);
-        } else if name != "k" {
-            let mode = if kind.is_symlink() { 0o120_000 } else { kind.permissions().mode() & 0o7777 };
-            files.insert(name, (mode, std::fs::read(&path).unwrap_or_default()));
         }
     }
 }

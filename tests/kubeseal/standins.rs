@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::cases::in_parallel;
+use crate::cases::outcome::{Call, Left};
 use crate::compare;
-use crate::run::{Call, Left};
-use crate::suite::{Suite, Tried, in_parallel};
+use crate::suite::{Suite, Tried};
 
 struct StandIn {
     name: &'static str,

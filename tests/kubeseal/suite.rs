@@ -3,17 +3,18 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::case::{self, Case, Content, What};
+use crate::cases::in_parallel;
+use crate::cases::outcome::Outcome;
+use crate::cases::peer;
 use crate::compare;
 use crate::opened::Keys;
-use crate::peer;
-use crate::run::{Bench, Outcome};
+use crate::run::Bench;
 
 pub(crate) struct Suite {
     pub(crate) bench: Bench,
@@ -41,7 +42,7 @@ pub(crate) fn cases() -> Vec<Case> {
 /// Runs everything at the first call. None, and a line that says why, where the real tool is missing.
 pub(crate) fn suite() -> Option<&'static Suite> {
     static SUITE: OnceLock<Option<Suite>> = OnceLock::new();
-    let run = || match peer::real() {
+    let run = || match peer::real(&peer::KUBESEAL) {
         Ok(real) => Some(Suite::run(&real)),
         Err(reason) => {
             crate::say(&format!("not here: {reason}"));
@@ -135,25 +136,4 @@ fn replace(text: &mut String, opening: &str, with: impl Fn(&str) -> String) {
         let new = with(&text[start + opening.len()..end]);
         text.replace_range(start..=end, &new);
     }
-}
-
-/// `work` on every item, on a few threads; results in the order of the items.
-pub(crate) fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let next = AtomicUsize::new(0);
-    let mut results: Vec<(usize, R)> = std::thread::scope(|scope| {
-        let worker = || {
-            let mut done = Vec::new();
-            while let Some((at, item)) =
-                Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, items.get(at)?)))
-            {
-                done.push((at, work(item)));
-            }
-            done
-        };
-        // More than cores: some wait for a timeout.
-        let workers: Vec<_> = (0..6).map(|_| scope.spawn(worker)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
-    });
-    results.sort_by_key(|(at, _)| *at);
-    results.into_iter().map(|(_, result)| result).collect()
 }

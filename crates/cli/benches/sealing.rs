@@ -11,7 +11,7 @@
 )]
 
 mod cost;
-#[path = "../../../tests/kubeseal/peer.rs"]
+#[path = "../../../tests/cases/peer.rs"]
 mod peer;
 
 use std::fs;
@@ -28,7 +28,7 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    let kubeseal = peer::real().unwrap();
+    let kubeseal = peer::real(&peer::KUBESEAL).unwrap();
     let kubeseal = kubeseal.to_str().unwrap();
     let bulla = env!("CARGO_BIN_EXE_bulla");
     let certificate = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/sealed/keys/key1.crt");

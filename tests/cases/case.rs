@@ -4,12 +4,15 @@
 //! # a comment
 //! case what-it-shows                 its id is TOPIC/what-it-shows, TOPIC being the file's name
 //!   args --cert k/rsa2048.crt -n "a b"    words as a shell splits them; k/ holds the test keys (run.rs)
+//!   setup encrypt -i x.yaml          the real tool first, for both sides; may be there several times (sops)
 //!   env SEALED_SECRETS_SCOPE=strict       the rest of the line
 //!   in <<                            standard input: the block that follows, indented by four
 //!     kind: Secret
 //!   in "…\r\n\u{feff}"               or one line with Rust's escapes, or `@k/file`, or `zeros N` (N bytes)
 //!   tty <<                           the same, typed at a terminal
 //!   file NAME <<                     a file in the working folder; `script NAME` makes it executable
+//!   mode NAME 600                    its mode; `link NAME TARGET` is a symbolic link, `cd NAME` where the tool runs
+//!   keys none                        the tool finds no identity (sops: else those of k/age-a.txt)
 //!   config context=c namespace=n     writes ~/.kube/config for the scripted server; all parts are optional
 //!   server                           starts it; `server tls`, `server tls client` asks for a client's certificate
 //!   answer cert 500 Name=value "body"    what it answers: service, cert, verify, rotate, or a path; in turn,
@@ -38,6 +41,11 @@ pub(crate) struct Case {
     pub(crate) input: Content,
     pub(crate) tty: bool,
     pub(crate) files: Vec<File>,
+    pub(crate) setup: Vec<Vec<String>>,
+    pub(crate) modes: Vec<(String, u32)>,
+    pub(crate) links: Vec<(String, String)>,
+    pub(crate) folder: String,
+    pub(crate) no_keys: bool,
     pub(crate) server: Option<ServerKind>,
     pub(crate) answers: Vec<Answer>,
     pub(crate) opens: Vec<String>,
@@ -159,6 +167,17 @@ impl<'a> Reader<'a> {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
             "args" => case.args.extend(words(rest)),
+            "setup" => case.setup.push(words(rest)),
+            "mode" | "link" => {
+                let (name, value) =
+                    rest.split_once(' ').unwrap_or_else(|| self.fail("mode NAME OCTAL, link NAME TARGET"));
+                match word {
+                    "mode" => case.modes.push((name.to_owned(), u32::from_str_radix(value, 8).unwrap())),
+                    _ => case.links.push((name.to_owned(), value.to_owned())),
+                }
+            }
+            "cd" => case.folder = rest.to_owned(),
+            "keys" => case.no_keys = rest == "none",
             "env" => {
                 let (name, value) = rest.split_once('=').unwrap_or_else(|| self.fail("env NAME=VALUE"));
                 case.environment.push((name.to_owned(), value.to_owned()));

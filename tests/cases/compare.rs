@@ -1,7 +1,7 @@
 //! What makes two outcomes equal, and what a deliberate difference must look like.
 
-use crate::case::{Case, Ours};
-use crate::run::Outcome;
+use super::case::{Case, Ours};
+use super::outcome::Outcome;
 
 /// The parts of an outcome, each with both sides as text.
 fn aspects(real: &Outcome, ours: &Outcome) -> [(&'static str, String, String); 5] {
@@ -34,7 +34,8 @@ pub(crate) fn problems(case: &Case, real: &Outcome, ours: &Outcome) -> Vec<Strin
             }
             continue;
         }
-        differs |= theirs != own;
+        // What ours adds below the first line counts where it is expected.
+        differs |= theirs != own || aspect == "stderr" && real.stderr != ours.stderr;
         problems.extend(expected.into_iter().filter_map(|expected| unmet(expected, ours)));
     }
     if case.differs.is_some() && !differs && problems.is_empty() {
