@@ -52,7 +52,7 @@ impl Settings {
             }
             indents.json = number;
             indents.binary = number;
-            indents.yaml = usize::try_from(number).unwrap_or(indents.yaml);
+            indents.yaml = usize::try_from(number).ok().filter(|indent| *indent > 0).unwrap_or(indents.yaml);
         }
         Ok(Formats { input: by_name(input), output: by_name(output), indents, allow: self.allow })
     }

@@ -152,7 +152,8 @@ impl Selection {
 
     /// Whether an encrypted comment would look like one that switches encryption off.
     pub(super) fn would_switch_off(&self, sealed: &[u8]) -> bool {
-        matches!(self.selector, Selector::UnencryptedCommentRegex(_)) && self.names_comment(sealed)
+        matches!(&self.selector, Selector::UnencryptedCommentRegex(pattern) if !pattern.is_empty())
+            && self.names_comment(sealed)
     }
 
     pub(super) fn enter_key(&self, place: &mut Place, key: &str) -> bool {

@@ -279,6 +279,8 @@ impl Work for Decryption<'_> {
             }
             Value::Comment(comment) => {
                 if comment.text.is_empty() {
+                    // As the real tool has it: in a list, an empty comment comes back as an empty text.
+                    *leaf = Value::text("");
                     return Ok(());
                 }
                 let Ok(opened) = self.open(comment.text.clone(), path) else {

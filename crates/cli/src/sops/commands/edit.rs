@@ -192,6 +192,9 @@ fn taken(
 ) -> Result<Taken, Failure> {
     let mut tree = match input.load_plain(edited) {
         Ok(tree) => tree,
+        Err(error @ bulla_core::sops::Error::Empty) => {
+            return Ok(Taken::Not("Tree not valid for encryption.", error.to_string()));
+        }
         Err(error) => {
             return Ok(Taken::Not("Could not load tree, probably due to invalid syntax.", error.to_string()));
         }

@@ -57,6 +57,10 @@ impl KeyFlags {
     pub(crate) fn group(&self) -> Result<Option<Group>, Failure> {
         let context = kms_context(&self.encryption_context);
         if context.is_none() && !self.encryption_context.is_empty() {
+            crate::sops::log::warn(
+                "AWSKMS",
+                "Encryption context contains a non-string value, context will not be used",
+            );
             return Err(Failure::new(6, "Invalid KMS encryption context format"));
         }
         if !self.name_keys() {

@@ -142,7 +142,9 @@ impl<'a> Fields<'a> {
             Some(Value::Float(number)) => number.to_string(),
             Some(other) => {
                 let found = other.go_type();
-                return Err(bad(format!("'{name}' expected type 'string', got unconvertible type '{found}'")));
+                return Err(bad(format!(
+                    "decoding failed due to the following error(s):\n\n'{name}' expected type 'string', got unconvertible type '{found}'"
+                )));
             }
         }))
     }

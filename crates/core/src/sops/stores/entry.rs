@@ -84,13 +84,14 @@ pub(super) fn embed(tree: &mut Tree, metadata: &Metadata, flatness: Flatness) ->
         for name in document.iter().filter_map(Item::name) {
             if flatness == Flatness::Full && name.starts_with(PREFIX) {
                 let text = format!(
-                    "Found key {name:?} in encrypted data, which starts with the reserved key prefix {PREFIX:?} for SOPS metadata"
+                    "Error marshaling metadata: Found key {name:?} in encrypted data, which starts with the reserved key prefix {PREFIX:?} for SOPS metadata"
                 );
                 return Err(Error::Unwritable(text));
             }
             if flatness != Flatness::Full && name == NAME {
-                let text =
-                    format!("Found key {NAME:?} in encrypted data, which is a reserved key used for SOPS metadata");
+                let text = format!(
+                    "Error marshaling metadata: Found key {NAME:?} in encrypted data, which is a reserved key used for SOPS metadata"
+                );
                 return Err(Error::Unwritable(text));
             }
         }

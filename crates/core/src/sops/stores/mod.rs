@@ -222,12 +222,12 @@ pub fn scalar_text(value: &Value) -> Zeroizing<String> {
     })
 }
 
-/// Go's `%G` with the shortest digits, and at least one decimal: an exponent below 1e-4 and from 1e21 on.
+/// Go's `%G` with the shortest digits, and at least one decimal: an exponent below 1e-4 and from 1e6 on, as `strconv` has it.
 fn float_text(number: f64) -> String {
     let scientific = format!("{number:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     match exponent.parse::<i32>() {
-        Ok(power) if number != 0.0 && !(-4..21).contains(&power) => {
+        Ok(power) if number != 0.0 && !(-4..6).contains(&power) => {
             let sign = if power < 0 { '-' } else { '+' };
             format!("{digits}E{sign}{:02}", power.abs())
         }

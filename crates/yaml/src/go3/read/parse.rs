@@ -417,6 +417,7 @@ impl<'a> Parser<'a> {
                 self.counted_empty(self.front_mark(), extent)
             };
             move_foot(&mut value, &mut key, false);
+            self.foot_moved(&value);
             push_entry(&mut entries, key, value);
         }
         let end = self.take_comments();
@@ -496,6 +497,7 @@ impl<'a> Parser<'a> {
         self.depth -= 1;
         let (mut key, mut value) = (key, value);
         move_foot(&mut value, &mut key, false);
+        self.foot_moved(&value);
         let span = start.byte..value.span.end.max(key.span.end).max(start.byte);
         let properties = Properties { tag: String::new(), anchor: String::new(), start, span: 0..0 };
         let mut entries = Vec::with_capacity(1);
@@ -551,6 +553,7 @@ impl<'a> Parser<'a> {
                 None => self.counted_empty(self.front_mark(), extent),
             };
             move_foot(&mut value, &mut key, false);
+            self.foot_moved(&value);
             push_entry(&mut entries, key, value);
         }
         self.flow_end(comments);
@@ -637,6 +640,19 @@ impl<'a> Parser<'a> {
             anchor.node = Some(node.clone());
             anchor.size = extent.size;
             anchor.height = extent.height;
+        }
+    }
+
+    /// What an alias stands for has lost its foot, too.
+    fn foot_moved(&mut self, node: &Node) {
+        if node.anchor.is_empty() || !node.comments.foot.is_empty() {
+            return;
+        }
+        if let Some(Anchor { node: Some(known), .. }) = self.anchors.get_mut(&node.anchor)
+            && known.span == node.span
+        {
+            known.comments.foot.clear();
+            known.comments.foot_spans.clear();
         }
     }
 

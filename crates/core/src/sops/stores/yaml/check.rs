@@ -13,7 +13,7 @@ const LISTED: usize = 20;
 
 /// Checks a document. `first`: it also has to be a map.
 pub(super) fn check(root: &Node, first: bool) -> Result<(), String> {
-    let mut check = Check { type_errors: Vec::new() };
+    let mut check = Check { first, type_errors: Vec::new() };
     let target = aliased(root);
     match &target.kind {
         Kind::Mapping { .. } => check.mapping(target, true)?,
@@ -33,6 +33,7 @@ pub(super) fn check(root: &Node, first: bool) -> Result<(), String> {
 }
 
 struct Check {
+    first: bool,
     type_errors: Vec<String>,
 }
 
@@ -104,6 +105,11 @@ impl Check {
                 _ => map,
             };
             if !matches!(target.kind, Kind::Mapping { .. }) {
+                if !self.first {
+                    // The key `<<` is one like others there: sops writes such files, and nothing is lost.
+                    self.value(target)?;
+                    continue;
+                }
                 return Err("yaml: map merge requires map or sequence of maps as the value".to_owned());
             }
             self.mapping(target, text_keys)?;
