@@ -97,6 +97,7 @@ impl Selector {
     pub fn compile(&self) -> Result<Selection, Error> {
         let pattern = match self {
             Self::UnencryptedSuffix(_) | Self::EncryptedSuffix(_) => None,
+            _ if self.text().is_empty() => None,
             _ => Some(go_regex(self.text()).map_err(|reason| Error::InvalidRegex { selector: self.name(), reason })?),
         };
         Ok(Selection { selector: self.clone(), pattern })
@@ -152,8 +153,7 @@ impl Selection {
 
     /// Whether an encrypted comment would look like one that switches encryption off.
     pub(super) fn would_switch_off(&self, sealed: &[u8]) -> bool {
-        matches!(&self.selector, Selector::UnencryptedCommentRegex(pattern) if !pattern.is_empty())
-            && self.names_comment(sealed)
+        matches!(self.selector, Selector::UnencryptedCommentRegex(_)) && self.names_comment(sealed)
     }
 
     pub(super) fn enter_key(&self, place: &mut Place, key: &str) -> bool {

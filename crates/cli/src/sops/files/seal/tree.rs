@@ -12,7 +12,7 @@ use crate::io::atomic::Folders;
 use crate::io::output::write_among;
 use crate::io::{Console, Source, Target, read};
 use crate::parallel;
-use crate::report::{Code, Report, Result, chain};
+use crate::report::{Code, Report, Result, chain, counted};
 use crate::seal::{Options, TreeOptions};
 use crate::sops::files::{self, SopsFile};
 use crate::sops::trust::Keys;
@@ -74,8 +74,8 @@ pub(crate) fn run(tree: &TreeOptions, options: &Options, console: Console) -> Re
     }
     let would = if tree.dry_run { "would seal" } else { "sealed" };
     console.note(&format!(
-        "{would} {} files with sops' format; {sealed_already} were sealed already",
-        jobs.len() - failed - open
+        "{would} {} in sops' format; {sealed_already} were sealed already",
+        counted(jobs.len() - failed - open, "file")
     ));
     if tree.json {
         let report =
