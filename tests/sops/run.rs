@@ -35,8 +35,9 @@ pub(crate) struct Bench {
     gnupg: OnceLock<Gnupg>,
 }
 
-/// A folder of gpg's with the test keys in it, and an agent that ends with this.
-struct Gnupg(tempfile::TempDir);
+/// A folder of gpg's with the test keys in it. Nothing that is static is dropped, so a process of its own ends the agent and removes the
+/// folder, and that of the bench, as soon as this process is gone.
+struct Gnupg(PathBuf);
 
 impl Bench {
     pub(crate) fn new(real: &Path, ours: &Path, helper: &Path) -> Self {
@@ -127,8 +128,9 @@ impl Bench {
             text = text.replace(name, value);
         }
         if text.contains("{gnupg}") {
-            let gnupg = self.gnupg.get_or_init(|| Gnupg::with_keys(&self.key_folder().join("keys")));
-            text = text.replace("{gnupg}", gnupg.0.path().to_str().unwrap());
+            let gnupg =
+                self.gnupg.get_or_init(|| Gnupg::with_keys(&self.key_folder().join("keys"), self.folder.path()));
+            text = text.replace("{gnupg}", gnupg.0.to_str().unwrap());
         }
         for (opening, file) in
             [("{ssh}", "keys/ssh_ed25519.pub"), ("{ssh-rsa}", "keys/ssh_rsa.pub"), ("{identity}", "keys/age-a.txt")]
@@ -239,26 +241,34 @@ impl Bench {
 }
 
 impl Gnupg {
-    fn with_keys(keys: &Path) -> Self {
+    #[allow(clippy::zombie_processes, reason = "it outlives this process")]
+    fn with_keys(keys: &Path, bench: &Path) -> Self {
         // Its sockets are in there: the path must be short.
-        let folder = tempfile::Builder::new().prefix("g").tempdir_in("/tmp").unwrap();
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        let folder = tempfile::Builder::new().prefix("g").tempdir_in("/tmp").unwrap().keep();
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let script = "cat; gpgconf --kill all; rm -rf \"$0\" \"$1\"";
+        let mut after = Command::new("sh")
+            .args(["-c", script])
+            .arg(&folder)
+            .arg(bench)
+            .env("GNUPGHOME", &folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // Open as long as this process lives.
+        std::mem::forget(after.stdin.take());
         for name in ["pgp-rsa.sec.asc", "pgp-cv25519.sec.asc"] {
             let status = Command::new("gpg")
                 .args(["--batch", "--quiet", "--import"])
                 .arg(keys.join(name))
-                .env("GNUPGHOME", folder.path())
+                .env("GNUPGHOME", &folder)
                 .stderr(Stdio::null())
                 .status();
             assert!(status.is_ok_and(|status| status.success()), "gpg cannot import {name}");
         }
         Self(folder)
-    }
-}
-
-impl Drop for Gnupg {
-    fn drop(&mut self) {
-        let _ = Command::new("gpgconf").args(["--kill", "all"]).env("GNUPGHOME", self.0.path()).status();
     }
 }
 
